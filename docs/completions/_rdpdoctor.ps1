@@ -62,7 +62,8 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('--give-up', '--give-up', [CompletionResultType]::ParameterName, 'Take the host for broken for good after this time without an answer (10m if none), and end the watch')
             [CompletionResult]::new('--require-trust', '--require-trust', [CompletionResultType]::ParameterName, 'The client refuses a host whose certificate it does not trust, as with authentication level 1')
             [CompletionResult]::new('--thorough', '--thorough', [CompletionResultType]::ParameterName, 'Also ask what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections and may take six times the time-out; prints the whole report')
-            [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Also measure the path to a host that lets anyone in, even where nothing is odd: lost packets, large packets, slow lines; makes up to 24 more connections, with pauses, and may take four times the time-out (Linux)')
+            [CompletionResult]::new('--path', '--path', [CompletionResultType]::ParameterName, 'Also measure the path to a host that lets anyone in, even where nothing is odd: lost packets, large packets, slow lines; makes up to 24 more connections, with pauses, and may take four times the time-out (Linux). Sends one datagram to see whether UDP is taken, and looks for the routers on the way, and for which of them resets or drops a ClientHello')
+            [CompletionResult]::new('--without-own-settings', '--without-own-settings', [CompletionResultType]::ParameterName, 'Leave out how this computer itself connects (on Windows: its policies, its TLS settings and the names of saved credentials). They are left out as well where --client, --from-client or the files tell of another client')
             [CompletionResult]::new('--full', '--full', [CompletionResultType]::ParameterName, 'Print the whole report; without it, words for a terminal are one screen (24 lines)')
             [CompletionResult]::new('--redact', '--redact', [CompletionResultType]::ParameterName, 'Take names and addresses out of the transcript (the report keeps them)')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace a transcript of another host')
@@ -86,7 +87,8 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('--client', '--client', [CompletionResultType]::ParameterName, 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it, the client that the evidence tells of, else mstsc-11')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the report')
             [CompletionResult]::new('--save-commands', '--save-commands', [CompletionResultType]::ParameterName, 'Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run')
-            [CompletionResult]::new('--as-client', '--as-client', [CompletionResultType]::ParameterName, 'This computer is the one that connects, and not the host')
+            [CompletionResult]::new('--as-host', '--as-host', [CompletionResultType]::ParameterName, 'Without a path: this computer is the host, as it is taken for anyway')
+            [CompletionResult]::new('--as-client', '--as-client', [CompletionResultType]::ParameterName, 'Without a path: this computer is the one that connects, and not the host')
             [CompletionResult]::new('--require-trust', '--require-trust', [CompletionResultType]::ParameterName, 'The client refuses a host whose certificate it does not trust, as with authentication level 1')
             [CompletionResult]::new('--full', '--full', [CompletionResultType]::ParameterName, 'Print the whole report; without it, words for a terminal are one screen (24 lines)')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -99,6 +101,8 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             [CompletionResult]::new('--output', '--output', [CompletionResultType]::ParameterName, 'The bundle to write')
             [CompletionResult]::new('--as', '--as', [CompletionResultType]::ParameterName, 'Print a script that reads a machine, instead of collecting anything')
             [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print what is in the bundle')
+            [CompletionResult]::new('--as-host', '--as-host', [CompletionResultType]::ParameterName, 'Without a path: this computer is the host, as it is taken for anyway')
+            [CompletionResult]::new('--as-client', '--as-client', [CompletionResultType]::ParameterName, 'Without a path: this computer is the one that connects, and not the host')
             [CompletionResult]::new('--keep-names', '--keep-names', [CompletionResultType]::ParameterName, 'Leave names, users, domains and addresses as they are')
             [CompletionResult]::new('--force', '--force', [CompletionResultType]::ParameterName, 'Replace the file if it exists, unless it is one of the files to collect')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
@@ -113,16 +117,20 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             break
         }
         'rdpdoctor;fix' {
+            [CompletionResult]::new('--server', '--server', [CompletionResultType]::ParameterName, 'The server of this machine that is meant, where it has both')
             [CompletionResult]::new('--for', '--for', [CompletionResultType]::ParameterName, 'Mend only this cause; may be given again')
             [CompletionResult]::new('--only', '--only', [CompletionResultType]::ParameterName, 'Use only this fix; may be given again')
+            [CompletionResult]::new('--addresses', '--addresses', [CompletionResultType]::ParameterName, 'Addresses or networks that the firewall of this machine is to let in, where it lets nobody in to the server')
             [CompletionResult]::new('--save', '--save', [CompletionResultType]::ParameterName, 'Write the plan to a file')
             [CompletionResult]::new('--from', '--from', [CompletionResultType]::ParameterName, 'Take the plan from a file; it is refused if the machine has changed since')
             [CompletionResult]::new('--confirm-within', '--confirm-within', [CompletionResultType]::ParameterName, 'Take everything back after this time, unless the code that is shown is typed: `rdpdoctor confirm CODE`, best in a new session, which shows that one can still get in')
+            [CompletionResult]::new('--confirm-from', '--confirm-from', [CompletionResultType]::ParameterName, 'With --confirm-within: an attempt from this address keeps the changes as well, once xrdp''s own logs show TLS with it, or a logon from it')
+            [CompletionResult]::new('--lease', '--lease', [CompletionResultType]::ParameterName, 'Let a setting be weaker than before for this time, a day at most (30m if none is named); then everything is taken back')
             [CompletionResult]::new('--apply', '--apply', [CompletionResultType]::ParameterName, 'Make the changes')
             [CompletionResult]::new('--yes', '--yes', [CompletionResultType]::ParameterName, 'Do not ask before the changes are made')
             [CompletionResult]::new('--finish', '--finish', [CompletionResultType]::ParameterName, 'Finish a run that was cut off')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'rdpdoctor;undo' {
@@ -161,13 +169,15 @@ Register-ArgumentCompleter -Native -CommandName 'rdpdoctor' -ScriptBlock {
             break
         }
         'rdpdoctor;demo' {
+            [CompletionResult]::new('--format', '--format', [CompletionResultType]::ParameterName, 'How to print the report; only human has words about the scenario beside it')
             [CompletionResult]::new('--save-commands', '--save-commands', [CompletionResultType]::ParameterName, 'Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run')
             [CompletionResult]::new('--full', '--full', [CompletionResultType]::ParameterName, 'Print the whole report')
-            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
-            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
+            [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
+            [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help (see more with ''--help'')')
             break
         }
         'rdpdoctor;lab' {
+            [CompletionResult]::new('--all', '--all', [CompletionResultType]::ParameterName, 'List every scenario, near misses among them, with what it is')
             [CompletionResult]::new('-h', '-h', [CompletionResultType]::ParameterName, 'Print help')
             [CompletionResult]::new('--help', '--help', [CompletionResultType]::ParameterName, 'Print help')
             break

@@ -139,7 +139,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__collect)
-            opts="-o -h --from-client --output --keep-names --force --as --format --help"
+            opts="-o -h --from-client --as-host --as-client --output --keep-names --force --as --format --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -227,12 +227,16 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__demo)
-            opts="-h --full --save-commands --help"
+            opts="-h --format --full --save-commands --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --format)
+                    COMPREPLY=($(compgen -W "human json jsonl html sarif junit nagios" -- "${cur}"))
+                    return 0
+                    ;;
                 --save-commands)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
@@ -245,7 +249,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__diagnose)
-            opts="-h --code --extended --client --rdp --require-trust --thorough --path --with --from-client --control --timeout --format --full --save-commands --transcript --redact --force --replay --watch --for --give-up --help"
+            opts="-h --code --extended --client --rdp --require-trust --thorough --path --with --from-client --without-own-settings --control --timeout --format --full --save-commands --transcript --redact --force --replay --watch --for --give-up --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -337,17 +341,25 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__fix)
-            opts="-h --for --only --apply --yes --save --from --confirm-within --finish --help"
+            opts="-h --server --for --only --addresses --apply --yes --save --from --confirm-within --confirm-from --lease --finish --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
             fi
             case "${prev}" in
+                --server)
+                    COMPREPLY=($(compgen -W "xrdp gnome" -- "${cur}"))
+                    return 0
+                    ;;
                 --for)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --only)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --addresses)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -360,6 +372,14 @@ _rdpdoctor() {
                     return 0
                     ;;
                 --confirm-within)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --confirm-from)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --lease)
                     COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
@@ -665,7 +685,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__inspect)
-            opts="-h --as-client --from-client --at --code --extended --client --require-trust --format --full --save-commands --help"
+            opts="-h --as-host --as-client --from-client --at --code --extended --client --require-trust --format --full --save-commands --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -707,7 +727,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__lab)
-            opts="-h --help"
+            opts="-h --all --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0

@@ -58,7 +58,8 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --give-up 'Take the host for broken for good after this time without an answer (10m if none), and end the watch'
             cand --require-trust 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
             cand --thorough 'Also ask what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections and may take six times the time-out; prints the whole report'
-            cand --path 'Also measure the path to a host that lets anyone in, even where nothing is odd: lost packets, large packets, slow lines; makes up to 24 more connections, with pauses, and may take four times the time-out (Linux)'
+            cand --path 'Also measure the path to a host that lets anyone in, even where nothing is odd: lost packets, large packets, slow lines; makes up to 24 more connections, with pauses, and may take four times the time-out (Linux). Sends one datagram to see whether UDP is taken, and looks for the routers on the way, and for which of them resets or drops a ClientHello'
+            cand --without-own-settings 'Leave out how this computer itself connects (on Windows: its policies, its TLS settings and the names of saved credentials). They are left out as well where --client, --from-client or the files tell of another client'
             cand --full 'Print the whole report; without it, words for a terminal are one screen (24 lines)'
             cand --redact 'Take names and addresses out of the transcript (the report keeps them)'
             cand --force 'Replace a transcript of another host'
@@ -80,7 +81,8 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --client 'The client that has to get through: mstsc-11, mstsc-10, mstsc-7, mac, freerdp3, or a profile file (TOML); without it, the client that the evidence tells of, else mstsc-11'
             cand --format 'How to print the report'
             cand --save-commands 'Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run'
-            cand --as-client 'This computer is the one that connects, and not the host'
+            cand --as-host 'Without a path: this computer is the host, as it is taken for anyway'
+            cand --as-client 'Without a path: this computer is the one that connects, and not the host'
             cand --require-trust 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
             cand --full 'Print the whole report; without it, words for a terminal are one screen (24 lines)'
             cand -h 'Print help (see more with ''--help'')'
@@ -92,6 +94,8 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --output 'The bundle to write'
             cand --as 'Print a script that reads a machine, instead of collecting anything'
             cand --format 'How to print what is in the bundle'
+            cand --as-host 'Without a path: this computer is the host, as it is taken for anyway'
+            cand --as-client 'Without a path: this computer is the one that connects, and not the host'
             cand --keep-names 'Leave names, users, domains and addresses as they are'
             cand --force 'Replace the file if it exists, unless it is one of the files to collect'
             cand -h 'Print help (see more with ''--help'')'
@@ -104,16 +108,20 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'rdpdoctor;fix'= {
+            cand --server 'The server of this machine that is meant, where it has both'
             cand --for 'Mend only this cause; may be given again'
             cand --only 'Use only this fix; may be given again'
+            cand --addresses 'Addresses or networks that the firewall of this machine is to let in, where it lets nobody in to the server'
             cand --save 'Write the plan to a file'
             cand --from 'Take the plan from a file; it is refused if the machine has changed since'
             cand --confirm-within 'Take everything back after this time, unless the code that is shown is typed: `rdpdoctor confirm CODE`, best in a new session, which shows that one can still get in'
+            cand --confirm-from 'With --confirm-within: an attempt from this address keeps the changes as well, once xrdp''s own logs show TLS with it, or a logon from it'
+            cand --lease 'Let a setting be weaker than before for this time, a day at most (30m if none is named); then everything is taken back'
             cand --apply 'Make the changes'
             cand --yes 'Do not ask before the changes are made'
             cand --finish 'Finish a run that was cut off'
-            cand -h 'Print help'
-            cand --help 'Print help'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'rdpdoctor;undo'= {
             cand --yes 'Do not ask before it is taken back'
@@ -146,12 +154,14 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --help 'Print help (see more with ''--help'')'
         }
         &'rdpdoctor;demo'= {
+            cand --format 'How to print the report; only human has words about the scenario beside it'
             cand --save-commands 'Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run'
             cand --full 'Print the whole report'
-            cand -h 'Print help'
-            cand --help 'Print help'
+            cand -h 'Print help (see more with ''--help'')'
+            cand --help 'Print help (see more with ''--help'')'
         }
         &'rdpdoctor;lab'= {
+            cand --all 'List every scenario, near misses among them, with what it is'
             cand -h 'Print help'
             cand --help 'Print help'
         }

@@ -66,7 +66,8 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l for -d 
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l give-up -d 'Take the host for broken for good after this time without an answer (10m if none), and end the watch' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l require-trust -d 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l thorough -d 'Also ask what no verdict needs: every TLS version, suite, group, signature algorithm and set of protocols; makes dozens of connections and may take six times the time-out; prints the whole report'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l path -d 'Also measure the path to a host that lets anyone in, even where nothing is odd: lost packets, large packets, slow lines; makes up to 24 more connections, with pauses, and may take four times the time-out (Linux)'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l path -d 'Also measure the path to a host that lets anyone in, even where nothing is odd: lost packets, large packets, slow lines; makes up to 24 more connections, with pauses, and may take four times the time-out (Linux). Sends one datagram to see whether UDP is taken, and looks for the routers on the way, and for which of them resets or drops a ClientHello'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l without-own-settings -d 'Leave out how this computer itself connects (on Windows: its policies, its TLS settings and the names of saved credentials). They are left out as well where --client, --from-client or the files tell of another client'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l full -d 'Print the whole report; without it, words for a terminal are one screen (24 lines)'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l redact -d 'Take names and addresses out of the transcript (the report keeps them)'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l force -d 'Replace a transcript of another host'
@@ -89,7 +90,8 @@ sarif\t'SARIF 2.1.0 for code scanning: a result per finding, a rule per cause'
 junit\t'JUnit XML for build servers: a test suite per target, a test case per stage and per finding'
 nagios\t'one line with performance data for monitoring; exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN'"
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l save-commands -d 'Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run' -r -F
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l as-client -d 'This computer is the one that connects, and not the host'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l as-host -d 'Without a path: this computer is the host, as it is taken for anyway'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l as-client -d 'Without a path: this computer is the one that connects, and not the host'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l require-trust -d 'The client refuses a host whose certificate it does not trust, as with authentication level 1'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -l full -d 'Print the whole report; without it, words for a terminal are one screen (24 lines)'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand inspect" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -98,6 +100,8 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -s o -l out
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -l as -d 'Print a script that reads a machine, instead of collecting anything' -r -f -a "powershell\t'Windows PowerShell 4.0 or newer, and PowerShell 7'"
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -l format -d 'How to print what is in the bundle' -r -f -a "human\t'words for a terminal'
 json\t'JSON (of `collect` the bundle\'s manifest, schema rdpdoctor-bundle/1; of `sign` rdpdoctor-sign/1, of `compare` rdpdoctor-compare/1)'"
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -l as-host -d 'Without a path: this computer is the host, as it is taken for anyway'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -l as-client -d 'Without a path: this computer is the one that connects, and not the host'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -l keep-names -d 'Leave names, users, domains and addresses as they are'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -l force -d 'Replace the file if it exists, unless it is one of the files to collect'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand collect" -s h -l help -d 'Print help (see more with \'--help\')'
@@ -105,15 +109,20 @@ complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand explain" -l format -
 json\t'the published JSON, schema rdpdoctor-explain/1'"
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand explain" -l full -d 'Print everything that is known, not just the dozen lines that matter most'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand explain" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand fix" -l server -d 'The server of this machine that is meant, where it has both' -r -f -a "xrdp\t'xrdp'
+gnome\t'GNOME Remote Desktop of the person who runs this'"
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand fix" -l for -d 'Mend only this cause; may be given again' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand fix" -l only -d 'Use only this fix; may be given again' -r
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand fix" -l addresses -d 'Addresses or networks that the firewall of this machine is to let in, where it lets nobody in to the server' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand fix" -l save -d 'Write the plan to a file' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand fix" -l from -d 'Take the plan from a file; it is refused if the machine has changed since' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand fix" -l confirm-within -d 'Take everything back after this time, unless the code that is shown is typed: `rdpdoctor confirm CODE`, best in a new session, which shows that one can still get in' -r
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand fix" -l confirm-from -d 'With --confirm-within: an attempt from this address keeps the changes as well, once xrdp\'s own logs show TLS with it, or a logon from it' -r
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand fix" -l lease -d 'Let a setting be weaker than before for this time, a day at most (30m if none is named); then everything is taken back' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand fix" -l apply -d 'Make the changes'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand fix" -l yes -d 'Do not ask before the changes are made'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand fix" -l finish -d 'Finish a run that was cut off'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand fix" -s h -l help -d 'Print help'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand fix" -s h -l help -d 'Print help (see more with \'--help\')'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand undo" -l yes -d 'Do not ask before it is taken back'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand undo" -l force -d 'Put back what was there before, also where somebody else changed it since'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand undo" -s h -l help -d 'Print help'
@@ -129,9 +138,17 @@ json\t'JSON (of `collect` the bundle\'s manifest, schema rdpdoctor-bundle/1; of 
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand sign" -l password-stdin -d 'Read the key\'s password from standard input'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand sign" -l check -d 'Only say what would be signed; write nothing'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand sign" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand demo" -l format -d 'How to print the report; only human has words about the scenario beside it' -r -f -a "human\t'words for a terminal'
+json\t'the published JSON, schema rdpdoctor/1'
+jsonl\t'the same JSON on one line: for logs, one line is one whole report'
+html\t'one page for a browser or paper: no script, nothing from the network'
+sarif\t'SARIF 2.1.0 for code scanning: a result per finding, a rule per cause'
+junit\t'JUnit XML for build servers: a test suite per target, a test case per stage and per finding'
+nagios\t'one line with performance data for monitoring; exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN'"
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand demo" -l save-commands -d 'Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand demo" -l full -d 'Print the whole report'
-complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand demo" -s h -l help -d 'Print help'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand demo" -s h -l help -d 'Print help (see more with \'--help\')'
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand lab" -l all -d 'List every scenario, near misses among them, with what it is'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand lab" -s h -l help -d 'Print help'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand completions" -s h -l help -d 'Print help'
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand man" -s h -l help -d 'Print help'

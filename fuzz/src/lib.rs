@@ -7,6 +7,7 @@ use std::time::Duration;
 use wire::capture::{Link, Seen, Table, packet};
 use wire::certificate::Certificate;
 use wire::credssp::{self, TsRequest};
+use wire::dns::{DnsAnswer, DnsQuestion, KEPT, RecordKind, Reply};
 use wire::foreign::ForeignService;
 use wire::machine::{Action, ConnectFailure, Conversation, ConversationPlan, End, Event, Limits, TlsFailure};
 use wire::mcs::{self, ConnectInitial, SequenceAnswer};
@@ -33,6 +34,7 @@ pub const TARGETS: &[Target] = &[
     ("capture", capture),
     ("signed_data", signed_data),
     ("connect_response", connect_response),
+    ("dns_answer", dns_answer),
 ];
 
 /// Framing, [`ServerAnswer`] and [`ForeignService`]: the first bytes from a server.
@@ -117,6 +119,30 @@ pub fn connect_response(bytes: &[u8]) {
     let Ok(SequenceAnswer::Response(response)) = SequenceAnswer::decode(bytes) else { return };
     let again = SequenceAnswer::decode(&response.encode());
     assert_eq!(again, Ok(SequenceAnswer::Response(response)));
+}
+
+/// [`DnsQuestion`]: what came behind its id and flags. The first byte chooses the kind of record, and whether a header
+/// and the question are put in front, so that records are come to.
+pub fn dns_answer(bytes: &[u8]) {
+    let mut input = Input(bytes);
+    let choice = input.byte();
+    let kind = RecordKind::ALL[usize::from(choice) % RecordKind::ALL.len()];
+    let question = DnsQuestion { name: "srv.corp.example".to_owned(), kind };
+    let mut message = Vec::new();
+    if choice & 0x80 != 0 {
+        message = question.encode(7).expect("a short name");
+        message[2] |= 0x80;
+        message[7] = choice & 0x7F;
+    }
+    message.extend(input.0);
+    let Ok(Reply::Answer(answer)) = question.read(7, &message) else { return };
+    match answer {
+        DnsAnswer::Addresses { aliases, addresses } => assert!(aliases.len() <= 16 && addresses.len() <= KEPT),
+        DnsAnswer::Names(names) => {
+            assert!(names.len() <= KEPT && names.iter().all(|name| name.bytes().all(|byte| byte.is_ascii_graphic())));
+        }
+        _ => {}
+    }
 }
 
 /// [`Transcript`]: parse, write, replay, redact.
@@ -294,7 +320,7 @@ fn capture_seed(record: &ConnectionRecord) -> Vec<u8> {
             Entry::Event(Event::Closed(end)) => add(1, if *end == End::Rst { 4 } else { 17 }, &[]),
             Entry::Event(Event::Bytes(bytes)) | Entry::TunnelReceived(bytes) => add(1, 16, bytes),
             Entry::Sent(bytes) | Entry::TunnelSent(bytes) => add(0, 16, bytes),
-            Entry::Event(_) | Entry::Figures(_) => {}
+            Entry::Event(_) | Entry::Figures(_) | Entry::Expired => {}
         }
     }
     seed

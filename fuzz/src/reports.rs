@@ -20,7 +20,7 @@ pub fn of_state(bytes: &[u8]) {
     let pieces = pieces_in(bytes);
     let mut gathered = Gathered::default();
     if pieces.is_empty() {
-        gathered = Gathered::of_this_computer(state(&String::from_utf8_lossy(bytes)));
+        gathered = Gathered::default().with_this_computer("this computer", state(&String::from_utf8_lossy(bytes)));
     }
     let kind = collect::evidence::Kind::RecordedState;
     gathered.pieces.extend(pieces.into_iter().map(|piece| (PathBuf::from("piece"), kind, piece)));

@@ -34,7 +34,7 @@ const fn package(name: &'static str, program: &'static str, why: &'static str) -
     Package { name, program, shown: None, why, part: Part::Tests }
 }
 
-const PACKAGES: [Package; 24] = [
+const PACKAGES: [Package; 34] = [
     Package { part: Part::Legacy, ..package("pkg-config", "pkg-config", "finds OpenSSL for the feature legacy-tls") },
     Package {
         part: Part::Legacy,
@@ -48,15 +48,28 @@ const PACKAGES: [Package; 24] = [
     package("winpr-utils", "winpr-hash", "makes the password file of the host with NLA"),
     package("xvfb", "Xvfb", "the screen that the host with NLA shows"),
     package("freerdp2-x11", "xfreerdp", "another client, which has to agree with the verdicts"),
+    package("gnome-remote-desktop", "/usr/libexec/gnome-remote-desktop-daemon", "a real host that is repaired: GNOME"),
+    package("mutter", "mutter", "the screen that GNOME's host shows"),
+    package("pipewire", "pipewire", "carries that screen"),
+    package("wireplumber", "wireplumber", "lets it be carried"),
+    package("dbus-daemon", "dbus-run-session", "a session for GNOME's host"),
+    package("libglib2.0-bin", "gsettings", "the settings of GNOME's host"),
     package("weston", "weston", "a real host of another make"),
     package("haproxy", "haproxy", "a balancer in front of a real host"),
     package("nginx-light", "nginx", "a proxy in front of a real host"),
     Package { shown: Some(has_stream), ..package("libnginx-mod-stream", "", "lets that proxy forward any protocol") },
     package("stunnel4", "stunnel4", "a tunnel in front of a real host"),
+    Package {
+        shown: Some(|| without_firewall("ufw")),
+        ..package("ufw", "", "a firewall that is opened, in a network of the test's own")
+    },
+    Package { shown: Some(|| without_firewall("firewalld")), ..package("firewalld", "", "another one") },
     package("nftables", "nft", "filters packets in a network of the test's own"),
     package("python3", "python3", "an independent parser of XML"),
     Package { shown: Some(has_venv), ..package("python3-venv", "", "a place for independent readers of evidence") },
+    package("libhivex-bin", "hivexsh", "an independent reader of registry hives"),
     package("tshark", "tshark", "an independent reader of captures"),
+    package("dnsmasq-base", "dnsmasq", "a real name server in a network of the test's own"),
     package("iproute2", "ip", "makes networks of the test's own"),
     Package { part: Part::Windows, ..package("rustc-web", windows::RUSTC, "compiles the program for Windows") },
     Package { part: Part::Windows, ..package("cargo-web", windows::CARGO, "builds the program for Windows") },
@@ -77,6 +90,11 @@ impl Package {
 fn has_openssl() -> bool {
     let asked = Command::new("pkg-config").args(["--exists", "openssl"]).status();
     asked.is_ok_and(|status| status.success())
+}
+
+/// True if it is there, or is not to be installed: where systemd runs, it would start and cut this machine off.
+fn without_firewall(program: &str) -> bool {
+    shell::has_program(program) || Path::new("/run/systemd/system").is_dir()
 }
 
 fn has_stream() -> bool {

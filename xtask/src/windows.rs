@@ -79,7 +79,16 @@ pub fn make(root: &Path, profile: Profile) -> Result<Program> {
     let path = build(root, profile)?;
     println!("{}", binary::judge(&path, profile)?);
     let wine = wine::Wine::prepare(&root.join(FOLDER))?;
+    wrappers(root, &wine)?;
     Ok(Program { path, wine })
+}
+
+/// Runs the tests of the wrappers over Windows' own functions, which only a program for Windows can call.
+fn wrappers(root: &Path, wine: &wine::Wine) -> Result<()> {
+    let arguments = ["test", "--locked", "-p", "os", "--target", TARGET, "--target-dir", FOLDER, PARTS];
+    let mut tests = rust(root, CARGO, &arguments);
+    tests.env(format!("CARGO_TARGET_{}_RUNNER", TARGET.replace('-', "_").to_uppercase()), wine.script());
+    shell::stream(tests)
 }
 
 /// Returns the version of the compiler; an error if it is another one than Debian's, or too old.

@@ -4,12 +4,14 @@ mod compare;
 mod values;
 mod watch;
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use evidence::Target;
+use evidence::state::Part;
 use report::format::Format;
 use report::formats;
 use time::OffsetDateTime;
@@ -18,7 +20,7 @@ pub use compare::{CompareOptions, CompareSide};
 pub use values::SummaryFormat;
 pub use watch::WatchOptions;
 
-use values::{client_help, format, parse_code, parse_moment, parse_target, parse_time};
+use values::{client_help, format, parse_code, parse_lease, parse_moment, parse_network, parse_target, parse_time};
 
 /// Finds out why a Remote Desktop connection fails, and proves it.
 ///
@@ -121,7 +123,9 @@ pub struct DiagnoseOptions {
     #[arg(long)]
     pub thorough: bool,
     /// Also measure the path to a host that lets anyone in, even where nothing is odd: lost packets, large packets,
-    /// slow lines; makes up to 24 more connections, with pauses, and may take four times the time-out (Linux)
+    /// slow lines; makes up to 24 more connections, with pauses, and may take four times the time-out (Linux). Sends
+    /// one datagram to see whether UDP is taken, and looks for the routers on the way, and for which of them resets or
+    /// drops a ClientHello
     #[arg(long)]
     pub path: bool,
     /// Files and folders from the host or the client (as for `inspect`), judged together with what the probe sees
@@ -131,6 +135,10 @@ pub struct DiagnoseOptions {
     /// through, and count as its own
     #[arg(long, value_name = "PATH", num_args = 1.., conflicts_with = "replay")]
     pub from_client: Vec<PathBuf>,
+    /// Leave out how this computer itself connects (on Windows: its policies, its TLS settings and the names of saved
+    /// credentials). They are left out as well where --client, --from-client or the files tell of another client
+    #[arg(long)]
+    pub without_own_settings: bool,
     /// A host that is known to work (HOST or HOST:PORT): tested in the same way, to tell a fault of the host from one
     /// of this computer
     #[arg(long, value_name = "HOST", value_parser = parse_target)]
@@ -173,12 +181,12 @@ pub struct DiagnoseOptions {
     rdpdoctor inspect /mnt/windows --code 0x904 --extended 0x7\n  rdpdoctor inspect capture.pcapng server.rdp --format json"
 )]
 pub struct InspectOptions {
-    /// Files and folders; their contents show what they are. Without any, on Windows: this computer itself
+    /// Files and folders; their contents show what they are. Without any, on Windows and Linux: this computer itself
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
-    /// This computer is the one that connects, and not the host
-    #[arg(long, conflicts_with_all = ["paths", "from_client"])]
-    pub as_client: bool,
+    /// Part that this computer plays.
+    #[command(flatten)]
+    pub part: OwnPart,
     /// Files and folders from the client's machine (hives, a mounted disk, logs): they say which client has to get
     /// through, and count as its own
     #[arg(long, value_name = "PATH", num_args = 1..)]
@@ -210,22 +218,43 @@ pub struct InspectOptions {
     pub save_commands: Option<PathBuf>,
 }
 
+/// Part that this computer plays where it is read itself.
+#[derive(Debug, Clone, Copy, Args)]
+pub struct OwnPart {
+    /// Without a path: this computer is the host, as it is taken for anyway
+    #[arg(long, conflicts_with_all = ["paths", "from_client", "as_client"])]
+    as_host: bool,
+    /// Without a path: this computer is the one that connects, and not the host
+    #[arg(long, conflicts_with_all = ["paths", "from_client"])]
+    as_client: bool,
+}
+
+impl OwnPart {
+    /// Returns the part.
+    pub fn part(self) -> Part {
+        if self.as_client && !self.as_host { Part::Client } else { Part::Host }
+    }
+}
+
 /// Options of `collect`.
 #[derive(Debug, Args)]
 #[command(after_help = "Exit status: 0 done, 2 done in part (something could not be read), 3 wrong use or failed.\n\n\
-    The script of --as powershell reads and changes nothing. It was never run on a real Windows machine by us: read it\n\
+    The script of --as powershell reads and changes nothing. It was never run on a real Windows machine by us: read it \
     before you run it. Its output is read by `inspect`, `diagnose --with` and `collect`.\n\n\
     Examples:\n  rdpdoctor collect System.evtx SYSTEM SOFTWARE -o bundle.zip\n  \
     rdpdoctor collect --as powershell > state.ps1\n  rdpdoctor collect output.txt -o bundle.zip\n  \
     rdpdoctor collect bundle.zip -o redacted-again.zip")]
 pub struct CollectOptions {
-    /// Files and folders, as for `inspect`; also a bundle, to be redacted again. Without any, on Windows: this computer
-    /// itself
+    /// Files and folders, as for `inspect`; also a bundle, to be redacted again. Without any, on Windows and Linux:
+    /// this computer itself
     #[arg(value_name = "PATH")]
     pub paths: Vec<PathBuf>,
     /// Files and folders from the client's machine: the bundle marks them as such
     #[arg(long, value_name = "PATH", num_args = 1..)]
     pub from_client: Vec<PathBuf>,
+    /// Part that this computer plays.
+    #[command(flatten)]
+    pub part: OwnPart,
     /// The bundle to write
     #[arg(short, long, value_name = "FILE")]
     pub output: Option<PathBuf>,
@@ -236,7 +265,7 @@ pub struct CollectOptions {
     #[arg(long)]
     pub force: bool,
     /// Print a script that reads a machine, instead of collecting anything
-    #[arg(long = "as", value_name = "LANGUAGE", value_enum, conflicts_with_all = ["paths", "from_client", "output", "keep_names", "force", "format"])]
+    #[arg(long = "as", value_name = "LANGUAGE", value_enum, conflicts_with_all = ["paths", "from_client", "as_host", "as_client", "output", "keep_names", "force", "format"])]
     pub script: Option<ScriptLanguage>,
     /// How to print what is in the bundle
     #[arg(long, value_enum, default_value_t = SummaryFormat::Human)]
@@ -288,7 +317,8 @@ pub enum ExplainFormat {
 #[derive(Debug, Args)]
 #[command(
     after_help = "Without --apply nothing is changed. Every change is written down before it is made; `rdpdoctor undo` goes back.\n\n\
-    Exit status without --apply: 0 nothing to do, 1 there are changes, 3 wrong use or failure.\n\
+    Exit status without --apply: 0 nothing to do, 1 there are changes, or a fault that takes a person, 2 could not tell,\n\
+    3 wrong use or failure.\n\
     With --apply: 0 applied and verified, 1 rolled back (or refused by you), 2 applied but not verified, 3 failed.\n\n\
     Examples:\n  rdpdoctor fix\n  sudo rdpdoctor fix --apply\n  rdpdoctor fix /mnt/server --for certificate-expired --apply --yes\n  \
     rdpdoctor fix --save plan.json"
@@ -299,12 +329,18 @@ pub struct FixOptions {
     /// changed: of an xrdp.ini alone, nothing outside of its folder. New keys and certificates go beside the xrdp.ini
     #[arg(value_name = "PATH")]
     pub path: Option<PathBuf>,
+    /// The server of this machine that is meant, where it has both
+    #[arg(long, value_enum, conflicts_with = "path")]
+    pub server: Option<LinuxServer>,
     /// Mend only this cause; may be given again
     #[arg(long = "for", value_name = "CAUSE")]
     pub causes: Vec<String>,
     /// Use only this fix; may be given again
     #[arg(long, value_name = "FIX")]
     pub only: Vec<String>,
+    /// Addresses or networks that the firewall of this machine is to let in, where it lets nobody in to the server
+    #[arg(long, value_name = "ADDRESS[/BITS]", num_args = 1.., value_parser = parse_network, conflicts_with_all = ["path", "from"])]
+    pub addresses: Vec<String>,
     /// Make the changes
     #[arg(long)]
     pub apply: bool,
@@ -321,9 +357,27 @@ pub struct FixOptions {
     /// a new session, which shows that one can still get in
     #[arg(long, value_name = "TIME", value_parser = parse_time, requires = "apply")]
     pub confirm_within: Option<Duration>,
+    /// With --confirm-within: an attempt from this address keeps the changes as well, once xrdp's own logs show TLS
+    /// with it, or a logon from it
+    #[arg(long, value_name = "ADDRESS", requires = "confirm_within")]
+    pub confirm_from: Option<IpAddr>,
+    /// Let a setting be weaker than before for this time, a day at most (30m if none is named); then everything is
+    /// taken back
+    #[arg(long, value_name = "TIME", value_parser = parse_lease, conflicts_with = "confirm_within")]
+    #[arg(num_args = 0..=1, require_equals = true, default_missing_value = "30m")]
+    pub lease: Option<Duration>,
     /// Finish a run that was cut off
     #[arg(long, conflicts_with_all = ["causes", "only", "apply", "save", "from"])]
     pub finish: bool,
+}
+
+/// Server of Linux that `fix` repairs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LinuxServer {
+    /// xrdp
+    Xrdp,
+    /// GNOME Remote Desktop of the person who runs this
+    Gnome,
 }
 
 /// Options of `undo`.
@@ -346,8 +400,8 @@ pub struct UndoOptions {
 /// Options of `sign`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "The signature covers what rdpsign covers: where the file leads, its gateway, programs and redirections.\n\
-    Our own reader verifies each file before it is written. A client trusts the publisher only if its certificate leads\n\
+    after_help = "The signature covers what rdpsign covers: where the file leads, its gateway, programs and redirections. \
+    Our own reader verifies each file before it is written. A client trusts the publisher only if its certificate leads \
     to a root that it trusts. We never tried the files on a real Windows machine.\n\n\
     The password of a PFX or an encrypted key is asked for; or --password-stdin; or RDPDOCTOR_KEY_PASSWORD.\n\n\
     Exit status: 0 all signed, 2 some, 3 none, or wrong use.\n\n\
@@ -386,6 +440,9 @@ pub struct DemoOptions {
     /// The scenario to show; `rdpdoctor lab` lists them
     #[arg(default_value = crate::demo::DEFAULT)]
     pub scenario: String,
+    /// How to print the report; only human has words about the scenario beside it
+    #[arg(long, value_parser = format(), default_value = formats::ALL[0].id)]
+    pub format: &'static Format,
     /// Print the whole report
     #[arg(long)]
     pub full: bool,
@@ -399,6 +456,9 @@ pub struct DemoOptions {
 pub struct LabOptions {
     /// Scenarios to run until Ctrl-C
     pub scenarios: Vec<String>,
+    /// List every scenario, near misses among them, with what it is
+    #[arg(long, conflicts_with = "scenarios")]
+    pub all: bool,
 }
 
 /// Files that are made from the code.

@@ -8,7 +8,7 @@ use collect::evidence::{Gathered, Kind, Piece, bundle, gather, is_bundle, is_evi
 use evidence::bundle::{LeftOut, Manifest};
 use evidence::moment::moment;
 use evidence::printable::printable;
-use evidence::state::{Part, SCHEMA, State, Unread};
+use evidence::state::{SCHEMA, State, Unread};
 use report::door;
 use time::OffsetDateTime;
 
@@ -41,7 +41,7 @@ pub fn run(options: &CollectOptions) -> anyhow::Result<u8> {
     // before the reading, which may take long
     file.allowed()?;
     let gathered = if inputs.is_empty() {
-        this_computer::gathered(truncated(OffsetDateTime::now_utc()), Part::Host)?
+        this_computer::gathered(truncated(OffsetDateTime::now_utc()), options.part.part())?
     } else {
         reading::shown(|| gather(&options.paths).with_client(&options.from_client))
     };

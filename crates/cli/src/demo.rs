@@ -17,12 +17,15 @@ pub fn run(options: &DemoOptions) -> anyhow::Result<u8> {
     let scenario = scenario::named(&options.scenario)?;
     let mut staged = scenario::stage(&scenario)?;
     staged.probe.progress = terminal::progress();
-    terminal::print(&format!("Scenario {}: {}.\n\n", scenario.name, scenario.title))?;
+    // a program that reads the report reads nothing else
+    let human = options.format.id == formats::ALL[0].id;
+    if human {
+        terminal::print(&format!("Scenario {}: {}.\n\n", scenario.name, scenario.title))?;
+    }
     let (transcript, run) = diagnose::drive(&staged.probe)?;
     terminal::clear_progress();
     let report = diagnosis::diagnose(&observe(&transcript), &staged.probe.context, run);
-    let printed =
-        report_output::print(&report, &formats::ALL[0], options.full, options.save_commands.as_deref(), None)?;
+    let printed = report_output::print(&report, options.format, options.full, options.save_commands.as_deref(), None)?;
     let found = report.findings.iter().find(|finding| finding.severity < Severity::Advisory);
     let found = found.map(|finding| finding.cause.as_str());
     let expected = scenario.expect.findings.first().map(String::as_str);
@@ -31,7 +34,9 @@ pub fn run(options: &DemoOptions) -> anyhow::Result<u8> {
         Some(cause) => format!("\nThe scenario's fault is {cause}: NOT found.\n"),
         None => aside(&scenario, &report),
     };
-    terminal::print(&words)?;
+    if human {
+        terminal::print(&words)?;
+    }
     Ok(match printed {
         FAILED => FAILED,
         _ if found == expected => HEALTHY,

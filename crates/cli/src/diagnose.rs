@@ -23,7 +23,7 @@ use wire::transcript::Transcript;
 use crate::arguments::DiagnoseOptions;
 use crate::output_file::OutputFile;
 use crate::reading::{self, stopped};
-use crate::{report_output, terminal};
+use crate::{report_output, terminal, this_computer};
 
 /// Most bytes of a profile that are read.
 const PROFILE_LIMIT: u64 = 64 * 1024;
@@ -53,7 +53,7 @@ pub fn run(options: &DiagnoseOptions) -> anyhow::Result<u8> {
 
 fn diagnosed(options: &DiagnoseOptions, failure: &mut Option<anyhow::Error>) -> anyhow::Result<Diagnosis> {
     let at = truncated(OffsetDateTime::now_utc());
-    let gathered = gathered(options);
+    let gathered = gathered(options, at);
     let base = for_client(options, &gathered, at)?;
     let (base, named) = with_rdp_file(options, base)?;
     let context = |target, at| Context { target, at, ..base.clone() };
@@ -101,7 +101,8 @@ fn with_rdp_file(options: &DiagnoseOptions, base: Context) -> anyhow::Result<(Co
 
 /// Returns the context of a watch, with its target.
 pub fn to_watch(options: &DiagnoseOptions) -> anyhow::Result<Context> {
-    let base = for_client(options, &gathered(options), OffsetDateTime::now_utc())?;
+    let at = OffsetDateTime::now_utc();
+    let base = for_client(options, &gathered(options, at), at)?;
     match with_rdp_file(options, base)? {
         (context, Some(Ok(target))) => Ok(Context { target: Some(target), ..context }),
         (_, Some(Err(error))) => Err(anyhow!("the .rdp file names no address that can be watched: {error}")),
@@ -169,9 +170,7 @@ fn live(
 
 /// True if a log among the files has an entry of a connection that did not work.
 fn shows_trouble(gathered: &Gathered, at: OffsetDateTime) -> bool {
-    let mut evidence = Evidence::default();
-    gathered.observe(&mut evidence, at);
-    evidence.observations.iter().any(|seen| match &seen.fact {
+    recorded(gathered, at).observations.iter().any(|seen| match &seen.fact {
         Fact::LogEvent(entry) => events::find(&entry.provider, entry.id).is_some_and(|known| !known.normal),
         _ => false,
     })
@@ -214,10 +213,23 @@ fn same_host(one: &Transcript, other: &Transcript) -> bool {
     one.host.eq_ignore_ascii_case(&other.host) && one.port == other.port
 }
 
-/// Gathers the records of the machines.
-fn gathered(options: &DiagnoseOptions) -> Gathered {
+/// Gathers the records of the machines. This computer is the client that has to get through, unless something tells of
+/// another.
+fn gathered(options: &DiagnoseOptions, at: OffsetDateTime) -> Gathered {
     let files: Vec<PathBuf> = options.rdp.iter().chain(&options.with).cloned().collect();
-    reading::shown(|| collect::evidence::gather(&files).with_client(&options.from_client))
+    let gathered = reading::shown(|| collect::evidence::gather(&files).with_client(&options.from_client));
+    let asked_for = options.client.is_some() || options.replay.is_some() || !options.from_client.is_empty();
+    if asked_for || options.without_own_settings || client::is_told(&recorded(&gathered, at)) {
+        return gathered;
+    }
+    this_computer::as_client(gathered, at)
+}
+
+/// Returns what the records of the machines tell.
+fn recorded(gathered: &Gathered, at: OffsetDateTime) -> Evidence {
+    let mut evidence = Evidence::default();
+    gathered.observe(&mut evidence, at);
+    evidence
 }
 
 /// Sets up the client it is judged for, before an `.rdp` file says more: the one that was named, or whose own registry
@@ -230,9 +242,13 @@ fn for_client(options: &DiagnoseOptions, gathered: &Gathered, at: OffsetDateTime
         ..plain_context(options.client.as_deref(), at)?
     };
     if context.profile_source == ProfileSource::Default
-        && let Some(client) = client::recorded(&evidence(Evidence::default(), gathered, &context), &context)
+        && let Some(client) = client::recorded(&recorded(gathered, context.at), &context)
     {
-        (context.profile, context.profile_source) = (client, ProfileSource::Evidence);
+        (context.profile, context.profile_source) = if this_computer::is_client(gathered) {
+            (ClientProfile { name: "the client here".to_owned(), ..client }, ProfileSource::ThisComputer)
+        } else {
+            (client, ProfileSource::Evidence)
+        };
     }
     Ok(context)
 }
@@ -257,9 +273,7 @@ pub fn plain_context(client: Option<&str>, at: OffsetDateTime) -> anyhow::Result
 
 /// Lists the captured clients among the files, by the hosts that they connected to.
 fn captured_clients(gathered: &Gathered, at: OffsetDateTime) -> Vec<(SocketAddr, ClientProfile)> {
-    let mut evidence = Evidence::default();
-    gathered.observe(&mut evidence, at);
-    let Evidence { subjects, clients, .. } = evidence;
+    let Evidence { subjects, clients, .. } = recorded(gathered, at);
     clients.into_iter().filter_map(|(host, client)| Some((subjects[host].address?, client))).collect()
 }
 

@@ -8,7 +8,6 @@ use collect::probe;
 use diagnosis::Context;
 use diagnosis::diagnose::Run;
 use evidence::rdp_file::Routing;
-use evidence::state::Part;
 use evidence::{Evidence, Symptom, Target, TimeSource};
 use time::OffsetDateTime;
 
@@ -30,7 +29,7 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
     let now = truncated(OffsetDateTime::now_utc());
     let (profile, profile_source) = profile(options.client.as_deref())?;
     let (gathered, interrupted) = if here {
-        (this_computer::gathered(now, if options.as_client { Part::Client } else { Part::Host })?, false)
+        (this_computer::gathered(now, options.part.part())?, false)
     } else {
         reading::until_stopped(|| gather(&options.paths).with_client(&options.from_client))
     };
@@ -42,8 +41,9 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
     let evidence = evidence.into_order();
     let (at, at_source) = match (options.at, newest) {
         (Some(at), _) => (at, TimeSource::Option),
-        (None, Some(at)) => (at, TimeSource::Evidence),
-        (None, None) => (now, TimeSource::Reading),
+        // the machine itself lives now, whatever its logs say, some of them without a zone
+        (None, Some(at)) if !here => (at, TimeSource::Evidence),
+        (None, _) => (now, TimeSource::Reading),
     };
     let context = Context {
         target,

@@ -11,7 +11,7 @@ use crate::{HEALTHY, scenario, terminal};
 /// Runs the command and returns the exit status.
 pub fn run(options: &LabOptions) -> anyhow::Result<u8> {
     if options.scenarios.is_empty() {
-        return list();
+        return if options.all { list() } else { faults() };
     }
     // all of them run before one is printed: if one fails, no address is shown at which nobody listens any more
     let scenarios = options.scenarios.iter().map(|name| scenario::named(name)).collect::<anyhow::Result<Vec<_>>>()?;
@@ -28,6 +28,47 @@ pub fn run(options: &LabOptions) -> anyhow::Result<u8> {
 fn started(scenario: Scenario) -> anyhow::Result<(Scenario, Lab)> {
     let lab = Lab::start(&scenario).with_context(|| format!("start the scenario {}", scenario.name))?;
     Ok((scenario, lab))
+}
+
+/// Widest line of the short list.
+const WIDE: usize = 98;
+
+/// Prints the faults that have a scenario of their own name, by the step of the connection at which each breaks it.
+fn faults() -> anyhow::Result<u8> {
+    let scenarios = Scenario::all();
+    let names: Vec<&str> = scenarios.iter().map(|scenario| scenario.name.as_str()).collect();
+    let mut text = String::new();
+    for stage in Stage::ALL {
+        let here = scenarios.iter().filter(|scenario| broken_at(scenario) == Some(stage));
+        let (mut line, mut lines) = (format!("{}:", stage.word()), Vec::new());
+        for name in here.map(|scenario| scenario.name.as_str()).filter(|name| shows_fault(name, &names)) {
+            if line.len() + name.len() + 1 > WIDE {
+                lines.push(std::mem::replace(&mut line, " ".to_owned()));
+            }
+            line.extend([" ", name]);
+        }
+        lines.push(line);
+        if lines.len() > 1 || lines[0].contains(' ') {
+            text.extend(lines.into_iter().map(|line| line + "\n"));
+        }
+    }
+    let count = scenarios.len();
+    terminal::print(&format!(
+        "{text}\n`rdpdoctor demo NAME` shows one and diagnoses it, `rdpdoctor lab NAME…` runs some until Ctrl-C.\n\
+         All {count} scenarios, near misses among them, with what each is: rdpdoctor lab --all\n"
+    ))?;
+    Ok(HEALTHY)
+}
+
+/// True for the scenario that shows a fault: the one with its name, or the first of its variants where none has.
+fn shows_fault(name: &str, all: &[&str]) -> bool {
+    let variants = |cause: &str| name.strip_prefix(cause).is_some_and(|rest| rest.is_empty() || rest.starts_with('-'));
+    let cause =
+        causes::ALL.iter().map(|cause| cause.id).filter(|cause| variants(cause)).max_by_key(|cause| cause.len());
+    let Some(cause) = cause.filter(|_| !name.contains("near-miss")) else { return false };
+    let of_cause =
+        |other: &&&str| **other == cause || other.starts_with(&format!("{cause}-")) && !other.contains("near-miss");
+    all.iter().find(of_cause).is_some_and(|first| *first == name)
 }
 
 /// Prints the scenarios by the step of the connection at which each is broken, with their numbers.

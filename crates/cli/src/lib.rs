@@ -61,13 +61,19 @@ fn said(error: &clap::Error, shown: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// True if a port was named as an option or a word of its own.
-fn named_a_port(error: &clap::Error) -> bool {
+/// Says how to write what was meant by an argument that is not known: an interval behind `--watch`, or a port as an
+/// option or a word of its own.
+fn meant(error: &clap::Error) -> Option<String> {
     let argument = match error.get(ContextKind::InvalidArg) {
-        Some(ContextValue::String(argument)) => argument.as_str(),
-        _ => return false,
+        Some(ContextValue::String(argument)) if error.kind() == ErrorKind::UnknownArgument => argument,
+        _ => return None,
     };
-    error.kind() == ErrorKind::UnknownArgument && (argument.starts_with("--port") || argument.parse::<u16>().is_ok())
+    let after_watch = std::env::args().skip_while(|word| word != "--watch").nth(1);
+    if after_watch.as_ref() == Some(argument) && argument.starts_with(|first: char| first.is_ascii_digit()) {
+        return Some(format!("To name the interval, write it with an equals sign: --watch={argument}"));
+    }
+    let port = argument.starts_with("--port") || argument.parse::<u16>().is_ok();
+    port.then(|| "To name a port, write it behind the host: rdpdoctor diagnose HOST:PORT".to_owned())
 }
 
 /// Returns the arguments of the process; `--json`, as many programs call it, is `--format=json`.
@@ -99,8 +105,8 @@ pub fn main() -> ExitCode {
             if let Some(code) = asked_about(&error) {
                 terminal::complain(&format!("To ask what it means: rdpdoctor explain {code}"));
             }
-            if named_a_port(&error) {
-                terminal::complain("To name a port, write it behind the host: rdpdoctor diagnose HOST:PORT");
+            if let Some(words) = meant(&error) {
+                terminal::complain(&words);
             }
             return ExitCode::from(if shown && printed { HEALTHY } else { FAILED });
         }
@@ -115,8 +121,8 @@ pub fn main() -> ExitCode {
         Command::Collect(options) => collect_command::run(&options),
         Command::Explain(options) => explain::run(&options),
         Command::Fix(options) => fix::run(&options),
-        Command::Undo(options) => fix::journals::undo(&options),
-        Command::History => fix::journals::history(),
+        Command::Undo(options) => fix::undo::undo(&options),
+        Command::History => fix::undo::history(),
         Command::Confirm { code } => fix::guarded::confirm(&code),
         Command::Guard { run, elsewhere } => fix::guarded::guard(&run, elsewhere),
         Command::Sign(options) => sign::run(&options),

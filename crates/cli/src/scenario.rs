@@ -85,6 +85,7 @@ fn answer(scenario: &Scenario, addresses: Vec<std::net::SocketAddr>) -> NameAnsw
         // the numbers of glibc
         Some(lab::scenario::NameAnswer::NotFound) => NameAnswer::NotFound { code: -2 },
         Some(lab::scenario::NameAnswer::TryAgain) => NameAnswer::TryAgain { code: -3 },
+        Some(lab::scenario::NameAnswer::Nobodys) => NameAnswer::Addresses(vec![([0, 0, 0, 0], 3389).into()]),
         Some(lab::scenario::NameAnswer::Failed) => NameAnswer::Failed { code: -4 },
     }
 }

@@ -79,8 +79,13 @@ async fn watch(context: &Context, timeout: Duration, limits: Limits, form: Form)
         let (round, change) = watch.add(&diagnosis, since, wall);
         progress(&words::live(&watch, &round, limits.interval));
         let mut lines = Vec::new();
-        if form == Form::Jsonl {
-            lines.push(words::json(&WatchLine::Round(round)));
+        match form {
+            Form::Jsonl => lines.push(words::json(&WatchLine::Round(round))),
+            Form::Human if round.round == 1 => {
+                terminal::clear_progress();
+                lines.push(words::beginning(&round, terminal::style(true)));
+            }
+            _ => {}
         }
         match change {
             Some(change) if form == Form::Human => {

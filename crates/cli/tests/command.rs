@@ -111,6 +111,7 @@ fn wrong_use_is_3_in_words() {
     cli(&["diagnose", &"a".repeat(64)], 3, "63");
     cli(&["diagnose"], 3, "TARGET");
     cli(&["diagnose", "server.rdp"], 3, "--rdp server.rdp");
+    cli(&["diagnose", "server", "--watch", "1s"], 3, "--watch=1s");
     cli(&["diagnose", "server", "3389"], 3, "HOST:PORT");
     cli(&["diagnose", "server", "--port", "3389"], 3, "HOST:PORT");
     cli(&["inspect", "no-such-file"], 3, "no-such-file: there is no such file");
@@ -136,6 +137,11 @@ fn wrong_use_is_3_in_words() {
 fn the_demonstration_finds_its_fault() {
     let text = cli(&["demo"], 0, "The scenario's fault is private-key-unusable: found.");
     assert!(text.contains("ok name, tcp, x224 · FAIL tls: reset"), "{text}");
+    let json = cli(&["demo", "--json"], 0, "");
+    assert!(
+        serde_json::from_str::<serde_json::Value>(&json).is_ok_and(|report| report["verdict"] == "faulty"),
+        "{json}"
+    );
     let text = cli(&["demo", "--full"], 0, "The scenario's fault is private-key-unusable: found.");
     for rung in ["ok   tcp", "ok   x224", "FAIL tls"] {
         assert!(text.contains(rung), "{text}");
@@ -162,8 +168,11 @@ fn a_demonstration_of_what_is_no_fault_says_so() {
 
 #[test]
 fn the_lab_lists_what_it_can_play() {
-    let text = cli(&["lab"], 0, "private-key-unusable");
     let all = Scenario::all().len();
+    let short = cli(&["lab"], 0, "private-key-unusable");
+    assert!(short.lines().count() <= 24 && short.contains(&format!("All {all} scenarios")), "{short}");
+    assert!(short.lines().all(|line| line.len() <= 100) && !short.contains("near-miss"), "{short}");
+    let text = cli(&["lab", "--all"], 0, "private-key-unusable");
     assert_eq!(text.lines().filter(|line| line.starts_with("  ")).count(), all);
     assert!(text.contains(&format!("\n{all} scenarios.")) && text.contains("\ntls ("), "{text}");
 }

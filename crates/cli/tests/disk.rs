@@ -9,8 +9,9 @@ mod independent;
 
 use std::collections::BTreeMap;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use evidence::hive::sketch::Node;
 use evidence::state::RegistryData;
@@ -104,6 +105,25 @@ fn told(hive: &Path, keys: &[&str]) -> Option<Values> {
     Some(first)
 }
 
+/// Values of a key as hivexsh lists them, a reader that shares nothing with the others; `None` where it is not
+/// installed. It only reads here: its `setval` would drop the other values of a key.
+fn listed(hive: &Path, key: &str) -> Option<Vec<String>> {
+    let mut command = Command::new("hivexsh");
+    command.arg(hive).stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let Ok(mut child) = command.spawn() else {
+        let reason = "hivexsh is not installed";
+        assert!(std::env::var_os("RDPDOCTOR_TEST_FULL").is_none_or(|value| value != "1"), "{reason}");
+        println!("skipped: {reason}");
+        return None;
+    };
+    write!(child.stdin.take().unwrap(), "cd \\{key}\nlsval\n").unwrap();
+    let output = child.wait_with_output().unwrap();
+    assert!(output.status.success() && output.stderr.is_empty(), "{output:?}");
+    let mut lines: Vec<String> = String::from_utf8_lossy(&output.stdout).lines().map(str::to_owned).collect();
+    lines.sort();
+    Some(lines)
+}
+
 #[test]
 fn three_faults_of_a_disk_are_repaired_and_taken_back_to_the_byte() {
     let disk = Disk::new("faults");
@@ -130,6 +150,15 @@ fn three_faults_of_a_disk_are_repaired_and_taken_back_to_the_byte() {
         assert_eq!((&values[TLS12]["Enabled"], &values[TLS12]["DisabledByDefault"]), (&number(1), &number(0)));
         assert_eq!(values[LISTENER].get("SSLCertificateSHA1Hash"), None, "{values:?}");
         assert_eq!(values[LISTENER]["UserAuthentication"], number(1));
+    }
+    if let Some(server) = listed(&disk.hive("SYSTEM"), SERVER) {
+        assert_eq!(server, [r#""fDenyTSConnections"=dword:00000000"#]);
+        let listener = listed(&disk.hive("SYSTEM"), LISTENER).unwrap();
+        let expected =
+            ["PortNumber\"=dword:00000d3d", "SecurityLayer\"=dword:00000002", "UserAuthentication\"=dword:00000001"];
+        assert_eq!(listener, expected.map(|value| format!("\"{value}")));
+        let versions = listed(&disk.hive("SYSTEM"), TLS12).unwrap();
+        assert_eq!(versions, [r#""DisabledByDefault"=dword:00000000"#, r#""Enabled"=dword:00000001"#]);
     }
     let undone = disk.run(&["undo", "--yes"]);
     assert_eq!(undone.status.code(), Some(0), "{}", text(&undone));

@@ -57,7 +57,7 @@ fn what_is_not_known_is_2_and_nothing_is_made_up() {
 #[test]
 fn words_find_claims_and_warn() {
     let text = told(&["rename", "MachineKeys"], b"", 0, "c15 (claim: dangerous)");
-    assert!(text.contains("Do not rename the MachineKeys folder."), "{text}");
+    assert!(text.contains("Do not rename the MachineKeys folder (following it does harm)"), "{text}");
     told(&["certifcate", "will", "not", "renew"], b"", 0, "certificate-will-not-renew");
     told(&["C15"], b"", 0, "c15 (claim: dangerous)");
     told(&["0x904", "write", "protected", "media"], b"", 0, "c02 (claim: false)");

@@ -112,3 +112,16 @@ fn every_reported_file_is_told_right() {
     let wrong: Vec<_> = CASES.iter().flat_map(|case| wrong(&root, case)).collect();
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+/// A connection through a proxy leads to another host than its packets do: the first screen says which.
+#[test]
+fn the_way_through_a_proxy_is_told() {
+    let Some(root) = std::env::var_os("RDPDOCTOR_TEST_CASES").map(|folder| PathBuf::from(folder).join("files")) else {
+        assert!(std::env::var_os("RDPDOCTOR_TEST_FULL").is_none_or(|value| value != "1"), "no folder of cases");
+        return eprintln!("skipped: RDPDOCTOR_TEST_CASES is not set");
+    };
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rdpdoctor"));
+    let output = command.arg("inspect").arg(root.join(CAPTURES[1])).env("COLUMNS", "100").output().unwrap();
+    let screen = String::from_utf8_lossy(&output.stdout).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(screen.contains("went through the SOCKS 5 proxy 10.0.0.2:42356 to 10.0.0.1:3389"), "{screen}");
+}

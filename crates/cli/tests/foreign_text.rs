@@ -4,6 +4,8 @@
 
 #[path = "../../collect/tests/redaction/full.rs"]
 mod full;
+#[path = "../../collect/tests/redaction/linux.rs"]
+mod linux;
 
 use diagnosis::diagnose::Run;
 use diagnosis::{Context, diagnose};

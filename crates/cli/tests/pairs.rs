@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use diagnosis::cause::{Cause, Severity};
 use diagnosis::diagnose::Run;
+use diagnosis::stage::naming::takes_a_name_server;
 use diagnosis::stage::path::lies_on_the_path;
 use diagnosis::{Context, Diagnosis, causes};
 use evidence::fact::{Fact, Handshake, Introduction};
@@ -98,7 +99,7 @@ impl Point {
                 Introduction::Challenge(_) | Introduction::Refused { .. } | Introduction::Rejected(_),
             ) => Self::TsRequest,
             // the lab refuses settings behind TLS alone
-            Fact::CredsspAnswer(_) | Fact::Settings { .. } => Self::Introduction,
+            Fact::CredsspAnswer(_) | Fact::CredsspVersionAnswer { .. } | Fact::Settings { .. } => Self::Introduction,
             other if other.name().starts_with("certificate.") => Self::Certificate,
             _ => Self::Names,
         }
@@ -294,9 +295,10 @@ fn objection([root, second]: &[String; 2], diagnosis: &Diagnosis) -> Option<Stri
 fn every_two_causes_are_found_together_or_exclude_one_another() {
     let written = written();
     // a fault inside a machine is no fault of a connection that could hide another one
-    // what a path does to packets takes a kernel, and no host can play it
+    // what a path does to packets takes a kernel, and what name servers say one of these: no host can play either
     let inside = |stage| matches!(stage, Stage::Host | Stage::Client);
-    let of_hosts = |cause: &&&Cause| !inside(cause.stage) && !lies_on_the_path(cause);
+    let played = |cause: &Cause| !lies_on_the_path(cause) && !takes_a_name_server(cause);
+    let of_hosts = |cause: &&&Cause| !inside(cause.stage) && played(cause);
     let wire = || causes::ALL.iter().filter(of_hosts).filter(|cause| !OF_SEVERAL.contains(&cause.id));
     let ids: BTreeSet<_> = wire().map(|cause| cause.id.to_owned()).collect();
     assert_eq!(written.part.keys().cloned().collect::<BTreeSet<_>>(), ids);

@@ -81,7 +81,9 @@ fn a_healthy_host_takes_the_rounds_of_its_protocols_and_no_more() {
         let output = command.args(["diagnose", &address.to_string(), "--format", "json"]).output().unwrap();
         let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
         let count = *count.lock().unwrap();
-        eprintln!("{name}: {} rounds, {} connections, {} s", count.rounds, count.connections, report["seconds"]);
+        let (rounds, whole) = (f64::from(u32::try_from(count.rounds).unwrap()), (2 * WAY).as_secs_f64());
+        let times = report["seconds"].as_f64().unwrap() / (rounds * whole);
+        eprintln!("{name}: {} rounds, {} connections, {times:.2} times their time", count.rounds, count.connections);
         assert_eq!(report["verdict"], "healthy", "{report:#}");
         assert_eq!((count.connections, count.rounds), (2, 6), "{name}");
     }

@@ -8,6 +8,7 @@ use std::time::Duration;
 use diagnosis::cause::{Cause, Severity};
 use diagnosis::diagnose::Run;
 use diagnosis::report::Verdict;
+use diagnosis::stage::naming::takes_a_name_server;
 use diagnosis::stage::path::lies_on_the_path;
 use diagnosis::{Context, Diagnosis, causes};
 use evidence::observe::observe;
@@ -170,11 +171,12 @@ fn laws(scenario: &Scenario, told: &Told) -> Option<String> {
         .then(|| "undetermined, and no next measurement".to_owned())
 }
 
-/// Iterates over causes that a host can show to a probe; those inside a machine are shown by its records, and those of
-/// the path by a network that a kernel breaks (`real/path.rs`).
+/// Iterates over causes that a host can show to a probe; those inside a machine are shown by its records, those of the
+/// path by a network that a kernel breaks (`real/path.rs`), and some of a name by name servers (`real/dns.rs`).
 fn on_the_wire() -> impl Iterator<Item = &'static Cause> {
-    let causes = causes::ALL.iter().copied();
-    causes.filter(|cause| !matches!(cause.stage, Stage::Host | Stage::Client) && !lies_on_the_path(cause))
+    let elsewhere = |cause: &&Cause| lies_on_the_path(cause) || takes_a_name_server(cause);
+    let causes = causes::ALL.iter().copied().filter(move |cause| !elsewhere(cause));
+    causes.filter(|cause| !matches!(cause.stage, Stage::Host | Stage::Client))
 }
 
 #[test]

@@ -47,7 +47,7 @@ fn text(output: &Output) -> String {
 }
 
 fn ini(more: &str) -> String {
-    format!("; xrdp.ini\n[Globals]\nport=3389\n{more}")
+    format!("; xrdp.ini\n[Globals]\nport=3389\n{more}[Logging]\nLogFile=xrdp.log\n")
 }
 
 /// Settings whose certificate and key are nowhere on any machine.
@@ -61,9 +61,34 @@ fn own_files() -> Vec<PathBuf> {
     names.filter(|path| path.to_string_lossy().contains("rdpdoctor")).collect()
 }
 
+/// A copy in another folder may be that of any machine: what this one has at the same paths says nothing about it.
+#[test]
+fn of_a_copied_ini_only_its_own_folder_is_looked_at() {
+    let folder = Folder::new("copied");
+    let key = folder.write("etc/key.pem", "no key");
+    fs::set_permissions(&key, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+    let settings = |key: &str| ini(&format!("security_layer=tls\nruntime_user=nobody\ncertificate=\nkey_file={key}\n"));
+    let named = folder.write("copy/xrdp.ini", &settings(&key));
+    let (status, plan) = folder.run(&["fix", &named]);
+    assert!(status == Some(2) && plan.contains("as far as they could be read"), "{plan}");
+    let (_, report) = folder.run(&["inspect", &named]);
+    assert!(report.contains("this xrdp.ini may be a copy"), "{report}");
+    // a link leads nowhere else either
+    std::os::unix::fs::symlink(&key, folder.path("copy/key.pem")).unwrap();
+    folder.write("copy/xrdp.ini", &settings(folder.path("copy/key.pem").to_str().unwrap()));
+    let (status, plan) = folder.run(&["fix", &named]);
+    assert!(status == Some(2) && plan.contains("as far as they could be read"), "{plan}");
+    // the same file in its place is that of a machine
+    fs::create_dir_all(folder.path("root/etc/xrdp")).unwrap();
+    let placed = folder.write("root/etc/xrdp/xrdp.ini", &settings("/etc/xrdp/gone.pem"));
+    let (status, plan) = folder.run(&["fix", &placed]);
+    assert!(status == Some(1) && plan.contains("certificate-binding-stale"), "{plan}");
+}
+
 #[test]
 fn new_files_go_beside_the_ini_that_was_named() {
     let folder = Folder::new("lone");
+    let stale = || stale().replace("/nowhere/rdpdoctor", folder.path("lone").to_str().unwrap());
     let named = folder.write("lone/xrdp.ini", &stale());
     let (own, key) = (own_files(), folder.path("lone/rdpdoctor-key.pem"));
     let (status, plan) = folder.run(&["fix", &named]);
@@ -119,6 +144,7 @@ fn hidden(folder: &Folder) -> String {
     }
     let settings = "security_layer=rdp\nruntime_user=xrdp\ncertificate=/etc/ssl/cert.pem\nkey_file=/etc/ssl/key.pem\n";
     folder.write("root/etc/xrdp/xrdp.ini", &ini(settings));
+    folder.write("root/etc/xrdp/sesman.ini", "[Globals]\n");
     folder.path("root").to_str().unwrap().to_owned()
 }
 
@@ -137,7 +163,7 @@ fn a_fault_that_a_setting_hides_is_planned_with_it() {
     let key = folder.path("root/etc/ssl/key.pem");
     fs::set_permissions(key, std::os::unix::fs::PermissionsExt::from_mode(0o644)).unwrap();
     let (_, sound) = folder.run(&["fix", &root]);
-    assert!(sound.contains("standard-security-only: ") && !sound.contains("private-key-unusable"), "{sound}");
+    assert!(sound.contains("standard-security-only: ") && !sound.contains("may not read"), "{sound}");
 }
 
 #[test]
@@ -169,14 +195,49 @@ fn a_folder_with_the_ini_in_it_is_taken_and_a_cause_that_is_not_there_is_named()
     let (status, plan) = folder.run(&["fix", &named, "--only", "offer-tls-in-xrdp"]);
     assert!(status == Some(1) && plan.contains("security_layer"), "{plan}");
     let (status, none) = folder.run(&["fix", &named, "--for", "certificate-key-mismatch"]);
-    assert!(status == Some(0) && none.contains("Not found here: certificate-key-mismatch"), "{none}");
+    // certificate and key lie outside of the folder, where nobody looks
+    assert!(status == Some(2) && none.contains("Not found in what could be read: certificate-key-mismatch"), "{none}");
+    assert!(none.contains("Not read: /etc/xrdp/key.pem"), "{none}");
+}
+
+/// Whoever may not look at the files does not call them sound.
+#[test]
+fn what_this_account_may_not_read_is_not_sound() {
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::os::unix::process::CommandExt as _;
+
+    let folder = Folder::new("shut");
+    let pair = "certificate=/etc/xrdp/shut/cert.pem\nkey_file=/etc/xrdp/shut/key.pem\n";
+    folder.write("root/etc/xrdp/xrdp.ini", &ini(&format!("security_layer=tls\n{pair}")));
+    folder.write("root/etc/xrdp/sesman.ini", "[Globals]\n");
+    folder.write("root/etc/xrdp/shut/cert.pem", "");
+    let shut = folder.path("root/etc/xrdp/shut");
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0o000)).unwrap();
+    let root = folder.path("root").to_str().unwrap().to_owned();
+    let administrator = std::os::unix::fs::MetadataExt::uid(&fs::metadata("/proc/self").unwrap()) == 0;
+    for more in [&[][..], &["--for", "private-key-unusable"]] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_rdpdoctor"));
+        command.args(["fix", &root]).args(more).env("XDG_STATE_HOME", folder.path("state"));
+        if administrator {
+            command.uid(65534);
+        }
+        let output = command.output().unwrap();
+        let told = text(&output);
+        assert!(output.status.code() == Some(2) && told.contains("sudo"), "{told}");
+        for file in ["/etc/xrdp/shut/cert.pem", "/etc/xrdp/shut/key.pem"] {
+            assert!(told.contains(&format!("Not read: {file}: ")), "{told}");
+        }
+        assert!(!told.contains("Nothing to do") && !told.contains("Not found here"), "{told}");
+    }
+    fs::set_permissions(&shut, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
 #[test]
 fn several_settings_are_several_machines_and_borrow_no_name() {
     let folder = Folder::new("several");
     folder.write("all/a/xrdp.ini", &ini("security_layer=rdp\n"));
-    folder.write("all/b/xrdp.ini", &stale());
+    let stale = stale().replace("/nowhere/rdpdoctor", folder.path("all/b").to_str().unwrap());
+    folder.write("all/b/xrdp.ini", &stale);
     folder.write("all/c/etc/xrdp/xrdp.ini", "; xrdp.ini\n[Globals]\nport=abc\nsecurity_layer=tls\n");
     let (_, report) = folder.run(&["inspect", folder.path("all").to_str().unwrap(), "--format", "json"]);
     let report: serde_json::Value = serde_json::from_str(&report).unwrap();
@@ -189,4 +250,66 @@ fn several_settings_are_several_machines_and_borrow_no_name() {
     let own = fs::read_to_string("/etc/hostname").unwrap_or_default();
     let name = one["subjects"].to_string();
     assert!(own.trim().is_empty() || !name.contains(own.trim()), "{name}");
+}
+
+/// Returns the commands of a fix that change something, for this file instead of the machine's own.
+fn printed(folder: &Folder, fix: &str, file: &str) -> Vec<String> {
+    let (_, text) = folder.run(&["explain", fix, "--full"]);
+    let lines = text.lines().map(str::trim).filter(|line| line.contains("sed -i"));
+    lines.map(|line| line.replace("/etc/xrdp/xrdp.ini", file)).collect()
+}
+
+/// Commands that people copy do the same whether a line is there, twice, in other letters, or not at all.
+#[test]
+fn printed_commands_work_with_and_without_the_line() {
+    let folder = Folder::new("printed");
+    let other = "[Xorg]\nport=-1\nssl_protocols=no\nkey_file=none\n";
+    let cases = [
+        ("set-xrdp-tls-versions", "ssl_protocols", "TLSv1.2, TLSv1.3"),
+        ("offer-tls-in-xrdp", "security_layer", "negotiate"),
+        ("set-xrdp-port", "port", "3389"),
+    ];
+    for shell in ["sh", "bash"] {
+        for (fix, name, value) in cases {
+            for line in ["", &format!("{name}=x\n"), &format!("{} = x\n{name}=y\n", name.to_uppercase())] {
+                let text = format!("; first\n[globals]\nbitmap_cache=true\n{line}; last\n{other}");
+                let file = folder.write("xrdp.ini", &text);
+                let commands = printed(&folder, fix, &file);
+                assert_eq!(commands.len(), 1, "{fix}: {commands:?}");
+                assert!(Command::new(shell).args(["-c", &commands[0]]).status().unwrap().success());
+                let now = format!("; first\n[globals]\n{name}={value}\nbitmap_cache=true\n; last\n{other}");
+                assert_eq!(fs::read_to_string(&file).unwrap(), now, "{fix} in {shell}: {line:?}");
+            }
+        }
+        for (lines, swapped) in [
+            ("", ("/etc/xrdp/key.pem", "/etc/xrdp/cert.pem")),
+            ("certificate=/a/b c.pem\nkey_file=/k\n", ("/k", "/a/b c.pem")),
+            ("key_file=/k\n", ("/k", "/etc/xrdp/cert.pem")),
+            ("certificate=\n", ("/etc/xrdp/key.pem", "/etc/xrdp/cert.pem")),
+        ] {
+            let file = folder.write("xrdp.ini", &format!("[Globals]\nport=1\n{lines}{other}"));
+            let commands = printed(&folder, "swap-xrdp-files", &file);
+            assert!(Command::new(shell).args(["-c", &commands[0]]).status().unwrap().success());
+            let (certificate, key) = swapped;
+            let now = format!("[Globals]\ncertificate={certificate}\nkey_file={key}\nport=1\n{other}");
+            assert_eq!(fs::read_to_string(&file).unwrap(), now, "{shell}: {lines:?}");
+        }
+    }
+}
+
+/// Advice for an xrdp speaks of its own settings.
+#[test]
+fn an_xrdp_is_told_in_its_own_words() {
+    let folder = Folder::new("words");
+    let file = folder.write("etc/xrdp/xrdp.ini", &ini("ssl_protocols=TLS1.2\n"));
+    let (_, report) = folder.run(&["inspect", &file, "--full"]);
+    assert!(report.contains("tls-version-mismatch") && report.contains("ssl_protocols"), "{report}");
+    assert!(report.contains("rdpdoctor fix --for tls-version-mismatch"), "{report}");
+    for words in ["Windows 7", "Server 2008", "SCHANNEL", "KB3080079"] {
+        assert!(!report.contains(words), "{words}: {report}");
+    }
+    let log =
+        folder.write("xrdp.log", "[20261120-08:01:02] [ERROR] Cannot read private key file /k: Permission denied\n");
+    let (_, report) = folder.run(&["inspect", &log, "--full"]);
+    assert!(report.contains("its times have no zone") && !report.contains("wevtutil"), "{report}");
 }

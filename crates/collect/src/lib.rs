@@ -11,5 +11,6 @@
 
 pub mod evidence;
 pub mod local;
+mod names;
 pub mod probe;
 pub mod resolve;

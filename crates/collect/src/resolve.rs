@@ -4,7 +4,9 @@ use std::net::SocketAddr;
 
 use dns_lookup::{AddrInfoHints, LookupErrorKind, SockType, getaddrinfo};
 use evidence::target::{Host, Target};
-use wire::transcript::NameAnswer;
+use wire::transcript::{NameAnswer, NameSettings};
+
+use crate::names;
 
 /// Most addresses of one name that are kept; those that are not asked are told.
 const ADDRESS_LIMIT: usize = 64;
@@ -13,6 +15,12 @@ const ADDRESS_LIMIT: usize = 64;
 pub trait Resolver: Send + Sync + 'static {
     /// Resolves; may block.
     fn resolve(&self, target: &Target) -> NameAnswer;
+
+    /// Reads what it is set up to ask for a name, so that name servers can be asked themselves; `None` where that is
+    /// not known.
+    fn settings(&self, _name: &str) -> Option<NameSettings> {
+        None
+    }
 
     /// True unless this computer is known to have no network at all.
     fn has_network(&self) -> bool {
@@ -27,6 +35,10 @@ pub struct SystemResolver;
 impl Resolver for SystemResolver {
     fn has_network(&self) -> bool {
         routes().is_none_or(|routes| routes > 0)
+    }
+
+    fn settings(&self, name: &str) -> Option<NameSettings> {
+        names::settings(name)
     }
 
     fn resolve(&self, target: &Target) -> NameAnswer {

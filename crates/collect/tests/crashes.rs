@@ -78,6 +78,8 @@ fn readers_of_exports_and_logs() {
     read("process_monitor_log", Kind::ProcessMonitorLog);
     read("firewall_log", Kind::FirewallLog);
     read("firewall_rules", Kind::FirewallRules);
+    read("firewall_profiles", Kind::FirewallProfiles);
+    read("policy_report", Kind::PolicyReport);
     read("xrdp_log", Kind::XrdpLog);
     read("client_log", Kind::ClientLog);
     read("journal", Kind::Journal);

@@ -32,6 +32,20 @@ pub fn first_offer(case: Case<'_>) -> TlsOffer {
     TlsOffer { max: newest, ..TlsOffer::MODERN }
 }
 
+/// True if the host chose of another hello a version and a suite that were in the first one too.
+pub fn chose_of_first(case: Case<'_>) -> bool {
+    let first = first_offer(case);
+    let in_first = |version: TlsVersion, suite: u16| {
+        first.offers(version) && (version >= TlsVersion::Tls13 || RUSTLS_SUITES_12.contains(&suite))
+    };
+    case.tls().any(|seen| match seen.value {
+        (offer, Handshake::Accepted { version: Some(version), suite, .. }) => {
+            offer != first && offer.name == first.name && in_first(*version, *suite)
+        }
+        _ => false,
+    })
+}
+
 /// Our own hello with exactly the client's versions, and all that a usual hello has; cut where nothing else comes
 /// through.
 pub fn client_versions(case: Case<'_>) -> TlsOffer {

@@ -3,15 +3,16 @@
 use evidence::moment::rfc3339;
 use evidence::printable::printable;
 use evidence::rdp_file::{RdpFileRecord, RdpSignature};
-use evidence::{Evidence, Fact, Source};
+use evidence::{Because, Evidence, Fact, Source};
 use wire::machine::{ConnectFailure, TcpAnswer};
 
 use crate::case::{Case, Context};
+use crate::hops;
 use crate::ladder::{Ladder, Survey};
 use crate::path;
 use crate::report::{
-    Diagnosis, Finding, Next, ReportClient, ReportGateway, ReportObservation, ReportPath, ReportServer, ReportSubject,
-    ReportSymptom, ReportTarget, Run, SCHEMA, Told, UnknownCause, Verdict,
+    Diagnosis, Finding, Next, ReportClient, ReportGateway, ReportObservation, ReportPath, ReportRouter, ReportServer,
+    ReportSubject, ReportSymptom, ReportTarget, ReportWay, Run, SCHEMA, Told, UnknownCause, Verdict,
 };
 use crate::server::{Guess, server};
 use crate::timeline::timeline;
@@ -41,6 +42,7 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
         subjects: subjects(evidence, context),
         servers: servers(evidence, context),
         measured_paths: measured_paths(evidence, context),
+        ways: ways(evidence, context),
         client: ReportClient {
             profile: context.profile.id.clone(),
             name: context.profile.name.clone(),
@@ -59,6 +61,7 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
             crate::notices::notices(evidence, context.gateway.is_some()),
             crate::notices::routing(evidence, &context.routing),
             crate::identity::notices(evidence, context),
+            paces(evidence, context, verdict),
         ]
         .concat(),
         observations: observations(evidence),
@@ -75,6 +78,12 @@ pub(crate) fn assemble(evidence: &Evidence, context: &Context, run: Run, judged:
 fn gateway(evidence: &Evidence, context: &Context) -> Option<ReportGateway> {
     let gateway = context.gateway.as_ref().filter(|_| Case { evidence, subject: 0, context }.behind_gateway());
     gateway.map(|gateway| ReportGateway { host: gateway.host.clone() })
+}
+
+/// Tells what else was odd about hosts that are healthy; of others the findings tell it.
+fn paces(evidence: &Evidence, context: &Context, verdict: Verdict) -> Vec<Because> {
+    let hosts = evidence.hosts().filter(|_| verdict == Verdict::Healthy);
+    hosts.flat_map(|subject| crate::pace::notices(Case { evidence, subject, context })).collect()
 }
 
 fn servers(evidence: &Evidence, context: &Context) -> Vec<ReportServer> {
@@ -98,6 +107,23 @@ fn measured_paths(evidence: &Evidence, context: &Context) -> Vec<ReportPath> {
         })
     };
     evidence.hosts().filter_map(measured).collect()
+}
+
+fn ways(evidence: &Evidence, context: &Context) -> Vec<ReportWay> {
+    let told = |subject| {
+        let way = hops::way(Case { evidence, subject, context })?.value;
+        let router = |hop| {
+            let addresses: Vec<_> = way.routers(hop).iter().map(ToString::to_string).collect();
+            (!addresses.is_empty()).then_some(ReportRouter { hop, addresses })
+        };
+        Some(ReportWay {
+            subject,
+            hops: way.end().map(|end| end.hops),
+            answer: way.end().map(|end| end.answer.word().to_owned()),
+            routers: (1..=way.farthest().unwrap_or_default()).filter_map(router).collect(),
+        })
+    };
+    evidence.hosts().filter_map(told).collect()
 }
 
 fn surveys(evidence: &Evidence, context: &Context) -> Vec<Survey> {

@@ -121,6 +121,14 @@ impl<'a> Case<'a> {
         self.seen(pick).last()
     }
 
+    /// Lists our own connections to the subject, in their order.
+    pub fn connections(self) -> Vec<Source> {
+        let sources = self.evidence.observations.about(self.subject).map(|observation| observation.source);
+        let mut probes: Vec<_> = sources.filter(|source| matches!(source, Source::Probe(_))).collect();
+        probes.dedup();
+        probes
+    }
+
     /// True if it comes from a capture or another file, so that our own probe did not cause it.
     pub fn watched(self, id: usize) -> bool {
         matches!(self.evidence.observations[id - 1].source, Source::File(_))

@@ -191,10 +191,12 @@ impl Cause {
         presence.into_iter().any(|proof| proof.needs.iter().all(|need| need.has_question()))
     }
 
-    /// Returns the questions that would have to be answered for a cause that is [`Judgement::Unknown`].
+    /// Returns the questions that would have to be answered for a cause that is [`Judgement::Unknown`], but for those
+    /// that a machine of another kind alone can answer.
     pub fn open(&self, case: Case<'_>) -> Vec<Need> {
         let needs = self.proofs.iter().flat_map(|proof| proof.needs.iter().copied());
-        distinct(needs.filter(|need| !need.answered(case)).collect())
+        let foreign = |need: &Need| case.is_linux() && need.is_of_windows();
+        distinct(needs.filter(|need| !need.answered(case) && !foreign(need)).collect())
     }
 }
 

@@ -52,6 +52,11 @@ pub fn recorded(evidence: &Evidence, context: &Context) -> Option<ClientProfile>
     })
 }
 
+/// True if the evidence tells of a client: its own registry was recorded, or it was captured.
+pub fn is_told(evidence: &Evidence) -> bool {
+    !evidence.clients.is_empty() || (0..evidence.subjects.len()).any(|id| is_recorded_client(evidence, id))
+}
+
 /// True for records of the machine's own registry, not of a user's: a log entry does not tell what it offers.
 fn is_recorded_client(evidence: &Evidence, subject: SubjectId) -> bool {
     let who = &evidence.subjects[subject];
@@ -123,7 +128,10 @@ mod tests {
     use super::*;
     use crate::sketch::{Sketch, host, machine};
     use evidence::fact::{Handshake, Introduction};
-    use evidence::state::{CIPHER_POLICY, RegistryData, WINDOWS};
+    use evidence::state::{
+        CIPHER_POLICY, CRYPTOGRAPHY, RegistryData, STORE_MY, STORE_REMOTE_DESKTOP, TERMINAL_SERVER, TERMSERVICE,
+        WINDOWS, WINLOGON, is_of_client,
+    };
     use wire::tls::TlsOffer;
 
     const TLS12: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Client";
@@ -145,6 +153,17 @@ mod tests {
 
     fn oracle_of(name: &str, number: u32) -> Sketch {
         unpatched().of_client(name, CREDSSP, "AllowEncryptionOracle", RegistryData::Dword(number))
+    }
+
+    /// The names of keys decide which are read of a client; no cause may ask for another.
+    #[test]
+    fn all_that_the_causes_of_a_client_ask_for_is_read_of_it() {
+        let causes = crate::causes::ALL.iter().filter(|cause| cause.role == Role::Client);
+        let needs = causes.flat_map(|cause| cause.proofs).flat_map(|proof| proof.needs);
+        let keys: Vec<&str> = needs.filter_map(|need| need.as_key()).chain([CREDSSP, CIPHER_POLICY, WINDOWS]).collect();
+        assert!(keys.len() > 20 && keys.iter().all(|key| is_of_client(key)), "{keys:?}");
+        let hosts = [TERMINAL_SERVER, STORE_MY, STORE_REMOTE_DESKTOP, WINLOGON, CRYPTOGRAPHY, TERMSERVICE];
+        assert!(hosts.iter().all(|key| !is_of_client(key)));
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Judges every cause for every subject and ranks the findings.
 
+mod contradicted;
 mod judged;
 
 use std::borrow::Cow;
@@ -8,11 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use evidence::fact::Fact;
 use evidence::moment::rfc3339;
-use evidence::state::XrdpFile;
+use evidence::state::{Contents, NO_GLOBALS, XrdpFile};
 use evidence::{Because, Evidence, Role, Stage, SubjectId};
 
 use wire::x224::SecurityProtocols;
 
+use self::contradicted::weighed;
 use self::judged::{judged, subjects};
 use crate::assemble::{Judged, assemble};
 use crate::case::{Case, Context};
@@ -25,7 +27,7 @@ use crate::report::{Diagnosis, Finding, UnknownCause, Verdict};
 use crate::server::advice::{advice, of_settings};
 use crate::server::server;
 use crate::stage::connection_sequence::client_goes_in_clear;
-use crate::{claims, earlier, xrdp};
+use crate::{claims, earlier, linux};
 
 /// A present cause, before it is ranked.
 struct Present<'a> {
@@ -77,6 +79,7 @@ pub(crate) fn verdict_on<'j>(
     let present = judgements.filter_map(|(cause, judgement)| match &*judgement {
         Judgement::Present { severity, confidence, because } => {
             let (severity, confidence, because) = (for_client(cause, case, *severity), *confidence, because.clone());
+            let confidence = weighed(case.evidence, confidence, &because);
             Some(Present { cause, case, severity, confidence, because })
         }
         Judgement::Absent | Judgement::Unknown => None,
@@ -135,7 +138,9 @@ fn rank(present: &[Present<'_>], context: &Context) -> Vec<Finding> {
 }
 
 fn finding(found: &Present<'_>, root_of: Vec<String>, explains_symptom: Option<bool>) -> Finding {
-    let of_settings = || of_settings(found.cause).filter(|_| xrdp::shows(found.case, &found.because));
+    let (case, because) = (found.case, &found.because);
+    let gnome = linux::shows_gnome(case, because);
+    let of_settings = || of_settings(found.cause, gnome).filter(|_| linux::shows(case, because));
     let guessed = || server(found.case).and_then(|guess| advice(&guess, found.cause));
     let advice = of_settings().or_else(guessed);
     Finding {
@@ -144,7 +149,7 @@ fn finding(found: &Present<'_>, root_of: Vec<String>, explains_symptom: Option<b
         severity: found.severity,
         confidence: found.confidence,
         stage: found.cause.stage,
-        title: xrdp::title(found.case, found.cause).unwrap_or(found.cause.title).to_owned(),
+        title: linux::title(case, found.cause, because).unwrap_or(found.cause.title).to_owned(),
         because: found.because.clone(),
         explains_symptom,
         root_of,
@@ -164,19 +169,32 @@ fn fixes(found: &Present<'_>, other_server: bool) -> Vec<String> {
     // Windows selects CredSSP where it is offered; xrdp and others know TLS alone, and have no key files of Windows
     let other = found.case.selected().is_some_and(|seen| seen.value == SecurityProtocols::SSL);
     let seen = found.case.xrdp();
-    let of_xrdp = seen.is_some();
-    let joinable = seen.is_some_and(|seen| {
-        let shut = |file: &XrdpFile| file.readable == Some(false);
-        [&seen.value.certificate, &seen.value.key].into_iter().all(|file| !shut(file) || file.group.is_some())
-    });
+    let (of_xrdp, of_linux) = (seen.is_some(), found.case.is_linux());
+    let of_gnome = linux::shows_gnome(found.case, &found.because);
+    let files: Vec<&XrdpFile> = seen.map_or_else(Vec::new, |seen| vec![&seen.value.certificate, &seen.value.key]);
+    let shut: Vec<&&XrdpFile> = files.iter().filter(|file| file.readable == Some(false)).collect();
+    let usable = files.iter().all(|file| file.contents.is_none_or(|contents| contents == Contents::Sound));
+    let swapped = !files.is_empty() && files.iter().all(|file| file.contents == Some(Contents::Counterpart));
+    let headless = seen.is_some_and(|seen| seen.value.lacks.iter().any(|part| part == NO_GLOBALS));
+    let helps = |change: &Change| match change {
+        Change::JoinKeyGroup => usable && !shut.is_empty() && shut.iter().all(|file| file.group.is_some()),
+        Change::ShareKey => usable && !shut.is_empty() && shut.iter().all(|file| file.by_mode_alone),
+        Change::SwapXrdpFiles => swapped,
+        // there is no place for it
+        Change::SetXrdp { .. } => !headless,
+        _ => true,
+    };
     let fits = |id: &&str| {
         let fix = crate::fixes::find(id);
         let in_vain = |fix: &Fix| by_address && fix.is_about_names() || other && fix.is_of_windows_own();
         // every other fix on a host is one of Windows
         let of_windows = |fix: &Fix| matches!(fix.place.machine, Machine::Host | Machine::Concerned(_));
-        let foreign =
-            |fix: &Fix| if fix.is_of_xrdp() { !of_xrdp } else { (of_xrdp || other_server) && of_windows(fix) };
-        let helpless = |fix: &Fix| of_xrdp && fix.changes().any(|change| *change == Change::JoinKeyGroup) && !joinable;
+        let foreign = |fix: &Fix| match fix.place.machine {
+            Machine::Xrdp => !of_xrdp || of_gnome,
+            Machine::Gnome => !linux::shows_gnome_of_person(found.case, &found.because),
+            _ => (of_linux || other_server) && of_windows(fix),
+        };
+        let helpless = |fix: &Fix| of_xrdp && !fix.changes().all(helps);
         fix.is_none_or(|fix| !(weakens_in_vain(fix) || in_vain(fix) || foreign(fix) || helpless(fix)))
     };
     let mut list: Vec<&str> = found.cause.fixes.iter().copied().filter(fits).collect();
@@ -370,6 +388,7 @@ mod tests {
         let connection = |notes: &[Doubt]| {
             Fact::CapturedConnection(CapturedConnection {
                 client: "192.0.2.9:50100".to_owned(),
+                through: None,
                 server_name: None,
                 cookie: false,
                 sent: 500,

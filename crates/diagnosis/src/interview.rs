@@ -3,17 +3,17 @@
 //!
 //! Administrators get banned by their own tools, and some servers serve one client at a time. So connections to one
 //! address follow each other with a pause, the pause doubles after an unexpected reset, and the interview ends as soon
-//! as no answer can change the verdict.
+//! as no answer can change the verdict. Where all went well, the pause ends once the host has noticed the end.
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use evidence::observe::observe_outcome;
+use evidence::observe::{observe_hops, observe_outcome};
 use evidence::{ClientProfile, Evidence, SubjectId};
 use time::OffsetDateTime;
-use wire::machine::{ConversationPlan, End, Event, Limits, TcpAnswer, TlsFailure};
+use wire::machine::{ConversationPlan, End, Event, Limits, TcpAnswer, TlsFailure, X224Answer};
 use wire::tls::HelloShape;
-use wire::transcript::{ConnectionRecord, Entry};
+use wire::transcript::{ConnectionRecord, Entry, HopsRecord};
 use wire::x224::ConnectionRequest;
 
 use crate::as_client::server_name;
@@ -22,6 +22,7 @@ use crate::diagnose::verdict_on;
 use crate::need::{Again, Need, Patience, Question};
 use crate::planner::Planner;
 use crate::report::{Finding, Verdict};
+use crate::stage::naming::{is_certified, own_name, same_host};
 
 /// Limits of a run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -46,13 +47,30 @@ impl Default for Budget {
     }
 }
 
+impl Budget {
+    /// Returns the connections that a run may make which measures the path.
+    pub fn connections_with_path(&self) -> usize {
+        self.connections + PATH_CONNECTIONS
+    }
+
+    /// Returns the longest time that a run may take, from its beginning.
+    pub fn longest(&self, thorough: bool) -> Duration {
+        self.timeout
+            * match (thorough, self.path) {
+                (true, _) => SURVEY_TIME,
+                (false, true) => PATH_TIMES,
+                (false, false) => TIMES,
+            }
+    }
+}
+
+/// Multiple of the time-out that a run may take which nobody asked for more.
+const TIMES: u32 = 2;
 /// Stands for the user's name in `Cookie: mstshash=`, where no user is named. mstsc always sends one, of nine
 /// characters at most, and some balancers answer no request without; whoever reads it in a log sees who asked.
 const NEUTRAL: &str = "rdpdoctor";
 /// Time that a request is held back, to see who ends the connection.
 const HOLD: Duration = Duration::from_millis(250);
-/// `TSRequest` version that we introduce ourselves with: the current one.
-const TSREQUEST_VERSION: u32 = 6;
 /// Pause between two connections of a survey, which makes dozens; it doubles with every reset.
 const SURVEY_PAUSE: Duration = Duration::from_millis(2);
 /// Longest pause of a survey.
@@ -68,6 +86,20 @@ const PATH_TIMES: u32 = 4;
 /// Tenths of the time-out for an answer whose size is tried: far longer than a way there and back, and short enough to
 /// wait for several that never come.
 const SIZE_TENTHS: u32 = 2;
+/// Most connections that look for the machine which acts on a ClientHello: one whose hello never goes out tells
+/// nothing.
+const HOP_TRIES: usize = 10;
+/// Tenths of the time-out for what comes of a hello that may pass only so many routers: it is sent again in that time.
+const HOP_TENTHS: u32 = 1;
+/// Tenths of the time-out for an answer that is given more time. Clients wait longer than ten seconds for TLS: xfreerdp
+/// 2.11 was seen to wait for 25 s, and the client control of Microsoft waits for 120 s in all
+/// (`overallConnectionTimeout`, as documented for Windows CE). So whoever answers until then is slow, not broken;
+/// more than all of it would leave a run no time to find out why nothing came.
+const PATIENT_TENTHS: u32 = 9;
+/// Tenths of the time left that one stage may have.
+const LAST_TENTHS: u32 = 9;
+/// Tenths of the time-out that patience leaves to what may have to be asked after it.
+const AFTER_TENTHS: u32 = 1;
 /// Pause before a question is repeated: longer than a server needs that serves one client at a time.
 const RETRY_PAUSE: Duration = Duration::from_millis(300);
 /// Pause before a host is blamed for ending connections: short enough to wait for, and longer than a moment.
@@ -82,6 +114,9 @@ pub struct Ask {
     pub words: String,
     /// Earliest beginning, since the run began.
     pub not_before: Duration,
+    /// True if it may begin before that, as soon as the host shows that it has noticed the end of the last connection:
+    /// then the pause has done its work.
+    pub once_noticed: bool,
     /// Latest end, since the run began.
     pub until: Duration,
     /// Connections that the whole run may have made before this one.
@@ -104,6 +139,8 @@ pub struct Interview {
     pause: Duration,
     survey_pause: Duration,
     last: Option<Question>,
+    /// Connections that looked for the machine which acts on a ClientHello.
+    by_hops: usize,
     said: Vec<ConversationPlan>,
 }
 
@@ -133,6 +170,7 @@ impl Interview {
             pause: budget.pause,
             survey_pause: SURVEY_PAUSE,
             last: None,
+            by_hops: 0,
             said: Vec::new(),
         }
     }
@@ -158,7 +196,7 @@ impl Interview {
             (_, true) => SURVEY_TIME,
             _ if path => PATH_TIMES,
             (true, _) => 1,
-            _ => 2,
+            _ => TIMES,
         };
         let (until, not_before) = (self.budget.timeout * times, now.saturating_add(wait));
         // the pause doubles with every reset, and must not outlast the time left
@@ -166,19 +204,41 @@ impl Interview {
         let confirms = question.need == Need::REPEATED && !self.doubted && !self.context.thorough;
         let connections = match self.budget.connections {
             most if survey => most + SURVEY_CONNECTIONS,
-            most if path => most + PATH_CONNECTIONS,
+            _ if path => self.budget.connections_with_path(),
             // other addresses of the name may need theirs for a first look
             most if confirms => most / 2,
             most => most,
         };
         self.last = Some(question);
         Some(Ask {
-            plan: self.dressed(plan(question, self.budget.timeout.min(left), random)),
+            plan: self.dressed(plan(question, self.budget.timeout, left, random)),
             words: question.need.words(),
             not_before,
+            once_noticed: question.need == Need::REPEATED,
             until,
             connections,
             survey,
+        })
+    }
+
+    /// Returns the next connection that looks for the machine on the way which acts on a ClientHello. It comes last,
+    /// once the routers are known: its resets are expected, and its pause does not grow with those before.
+    pub fn next_by_hops(&mut self, now: Duration, random: [u8; 32]) -> Option<Ask> {
+        let context = self.context.of_subject(&self.evidence, self.subject);
+        let case = Case { evidence: &self.evidence, subject: self.subject, context: &context };
+        let need = Some(Need::HELLOS_BY_HOPS).filter(|need| self.by_hops < HOP_TRIES && need.askable(case))?;
+        let question = need.question(case)?;
+        self.by_hops += 1;
+        let (until, not_before) = (self.budget.longest(false), now.saturating_add(self.budget.pause.max(RETRY_PAUSE)));
+        let left = until.checked_sub(not_before).filter(|left| *left > Duration::from_millis(1))?;
+        Some(Ask {
+            plan: self.dressed(plan(question, self.budget.timeout, left, random)),
+            words: need.words(),
+            not_before,
+            once_noticed: false,
+            until,
+            connections: self.budget.connections_with_path(),
+            survey: false,
         })
     }
 
@@ -201,7 +261,8 @@ impl Interview {
         let outcome = record.outcome();
         let accepted = outcome.tcp.as_ref().is_some_and(|tcp| tcp.value == TcpAnswer::Accepted);
         observe_outcome(record, outcome, self.at, self.name.as_deref(), &mut self.evidence);
-        if record.entries.iter().any(|(_, entry)| is_reset(entry)) {
+        // a hello that is to find out who resets it meets what was expected
+        if record.plan.path.hops == 0 && record.entries.iter().any(|(_, entry)| is_reset(entry)) {
             self.pause *= 2;
             self.survey_pause = (self.survey_pause * 2).min(SURVEY_PAUSE_MOST);
         }
@@ -210,6 +271,11 @@ impl Interview {
         if accepted && own && !self.said.iter().any(|plan| same_words(plan, &record.plan)) {
             self.said.push(record.plan.clone());
         }
+    }
+
+    /// Takes in the routers on the way.
+    pub fn told_of_hops(&mut self, record: &HopsRecord) {
+        observe_hops(record, self.at, self.name.as_deref(), &mut self.evidence);
     }
 
     /// Returns everything that was said to this host, to be said to a host of our own making before this one is blamed;
@@ -225,6 +291,20 @@ impl Interview {
         let context = &*self.context.of_subject(&self.evidence, self.subject);
         let case = Case { evidence: &self.evidence, subject: self.subject, context };
         verdict_on(case, self.planner.judgements(case))
+    }
+
+    /// True if the host accepted a connection.
+    pub fn was_let_in(&self) -> bool {
+        Case { evidence: &self.evidence, subject: self.subject, context: &self.context }.tcp_accepted()
+    }
+
+    /// True if the name may be at fault that led here: Remote Desktop does not answer, or a machine of another name
+    /// does.
+    pub fn doubts_the_name(&self, typed: &str) -> bool {
+        let case = Case { evidence: &self.evidence, subject: self.subject, context: &self.context };
+        let answers = case.x224().any(|seen| matches!(seen.value.1, X224Answer::Server(_)));
+        let own = own_name(case).is_none_or(|own| same_host(typed, own.value) || is_certified(case, typed));
+        !(answers && own)
     }
 
     /// Returns the evidence about this address alone, with the address as subject even before anything was seen of it.
@@ -249,21 +329,29 @@ fn share(timeout: Duration, tenths: u32) -> Duration {
     Duration::from_micros(micros.max(1))
 }
 
-/// Plans the connection that asks a question. The stages share the time-out; time that one does not use is left to the
-/// others by the deadline of the whole connection.
-fn plan(question: Question, timeout: Duration, random: [u8; 32]) -> ConversationPlan {
-    let mut limits = Limits::of(timeout);
+/// Plans the connection that asks a question. The stages share the time-out, and none gets all that is `left` of the
+/// run: a wait that the run's end cuts off is no silence. Time that one does not use is left to the others.
+fn plan(question: Question, timeout: Duration, left: Duration, random: [u8; 32]) -> ConversationPlan {
+    let left = share(left, LAST_TENTHS);
+    let mut limits = Limits::of(timeout).at_most(left);
     // after silence another try waits longer: a slow host answers then, a deaf one does not
-    match question.patient {
-        Some(Patience::Negotiation) => limits.x224 = share(timeout, 8),
-        Some(Patience::Handshake) => limits.tls = share(timeout, 9),
-        Some(Patience::Introduction) => limits.credssp = share(timeout, 9),
-        Some(Patience::Settings) => limits.connection_sequence = share(timeout, 9),
-        None => {}
+    let patient = match question.patient {
+        Some(Patience::Negotiation) => Some(&mut limits.x224),
+        Some(Patience::Handshake) => Some(&mut limits.tls),
+        Some(Patience::Introduction) => Some(&mut limits.credssp),
+        Some(Patience::Settings) => Some(&mut limits.connection_sequence),
+        None => None,
+    };
+    if let Some(limit) = patient {
+        let most = left.saturating_sub(share(timeout, AFTER_TENTHS));
+        *limit = share(timeout, PATIENT_TENTHS).min(most).max(*limit);
     }
     if question.path.segment > 0 || question.path.hello > 0 {
         let most = share(timeout, SIZE_TENTHS);
         (limits.x224, limits.tls) = (limits.x224.min(most), limits.tls.min(most));
+    }
+    if question.path.hops > 0 {
+        limits.tls = limits.tls.min(share(timeout, HOP_TENTHS));
     }
     ConversationPlan {
         request: question
@@ -271,7 +359,7 @@ fn plan(question: Question, timeout: Duration, random: [u8; 32]) -> Conversation
             .map(|protocols| ConnectionRequest { protocols: Some(protocols), ..ConnectionRequest::default() }),
         hold: if question.hold { HOLD } else { Duration::ZERO },
         tls: question.tls,
-        credssp: question.credssp.then_some(TSREQUEST_VERSION),
+        credssp: question.credssp,
         connection_sequence: question.settings,
         preconnection: None,
         random,

@@ -3,6 +3,7 @@
 
 use std::fmt;
 
+use wire::credssp::NEWEST;
 use wire::machine::PathPlan;
 use wire::tls::TlsOffer;
 use wire::x224::SecurityProtocols;
@@ -90,6 +91,8 @@ pub enum Of {
     Protocols(Asked),
     /// This ClientHello.
     Hello(TlsOffer),
+    /// This version of a `TSRequest`.
+    Version(u32),
     /// This registry key, or service.
     Place(&'static str),
 }
@@ -103,6 +106,11 @@ impl Of {
     /// Returns the ClientHello; the first one of a probe where it is about none.
     pub fn hello(self) -> TlsOffer {
         if let Self::Hello(offer) = self { offer } else { TlsOffer::MODERN }
+    }
+
+    /// Returns the version; the newest where it is about none.
+    pub fn version(self) -> u32 {
+        if let Self::Version(version) = self { version } else { NEWEST }
     }
 
     /// Returns the registry key or service; empty where it is about none.
@@ -136,8 +144,8 @@ pub struct Question {
     pub hold: bool,
     /// Handshake to begin.
     pub tls: Option<TlsOffer>,
-    /// True to introduce ourselves through CredSSP.
-    pub credssp: bool,
+    /// `TSRequest` version with which to introduce ourselves through CredSSP.
+    pub credssp: Option<u32>,
     /// Stage whose answer is waited for longer than usual.
     pub patient: Option<Patience>,
     /// True to ask for its settings in the connection sequence.
@@ -155,7 +163,7 @@ impl Question {
             request: Some(EVERYTHING),
             hold: false,
             tls,
-            credssp: true,
+            credssp: Some(NEWEST),
             patient: None,
             settings: true,
             path: PathPlan::default(),
@@ -165,7 +173,7 @@ impl Question {
     /// Reduces it to the Connection Request alone.
     #[must_use]
     pub fn bare(self) -> Self {
-        Self { tls: None, credssp: false, settings: false, ..self }
+        Self { tls: None, credssp: None, settings: false, ..self }
     }
 }
 
@@ -186,7 +194,7 @@ impl Need {
     }
 
     /// True if a probe can ask it at all; the others are answered by records alone.
-    pub(crate) fn has_question(self) -> bool {
+    pub fn has_question(self) -> bool {
         self.kind.asking.is_some()
     }
 

@@ -3,13 +3,13 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use evidence::fact::{Handshake, Introduction};
-use evidence::{Evidence, SubjectId};
-use wire::machine::{TcpAnswer, X224Answer};
+use evidence::{Evidence, Stage, SubjectId};
+use wire::machine::TcpAnswer;
 
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Proof, Severity, Shows};
 use crate::need::{Answers, Need, Patience, Question};
+use crate::pace::slowest_answer;
 use crate::stage::path::asked_for;
 use crate::stage::x224::unanswered;
 use crate::{path, survey};
@@ -23,13 +23,6 @@ const COUNTED_TRIES: usize = 5;
 /// Most connections of one question about the path. Each asks another thing, or counts more.
 const MEASURED_TRIES: usize = path::SAMPLES;
 
-fn most(need: Need) -> usize {
-    if need.is_about_the_path() {
-        return MEASURED_TRIES;
-    }
-    if need == Need::FURTHER_HANDSHAKES || need == Need::FURTHER_SETUPS { COUNTED_TRIES } else { TRIES }
-}
-
 /// Times that a host which took everything is asked again, where somebody saw it fail: so it gets four connections.
 pub const REPEATS: usize = 3;
 
@@ -37,7 +30,7 @@ pub const REPEATS: usize = 3;
 /// behind one address, the first connection meets only one.
 const CONFIRMATIONS: usize = 1;
 
-/// Time of an answer from which a host is slow.
+/// Time of an answer from which a host is slow: what is only lost at times comes at once when it comes.
 const LATE: Duration = Duration::from_secs(1);
 
 /// Connections after which a host has been met more than once anyway.
@@ -86,8 +79,7 @@ impl Planner {
         let mut answers = Answers::default();
         for cause in causes_of(case) {
             let judgement = judged(cause, case, &mut answers);
-            let tried_out = |need: &Need| self.tries(subject, *need) >= most(*need) || self.unworthy(case, *need);
-            let open = open_needs(cause, &judgement, case, &mut answers).find(|need| !tried_out(need));
+            let open = open_needs(cause, &judgement, case, &mut answers).find(|need| self.is_left(case, *need));
             self.judged += 1;
             if let Judgement::Present { .. } = judgement {
                 self.present.push((cause, judgement));
@@ -99,16 +91,16 @@ impl Planner {
                 return question;
             }
         }
-        let again = Need::REPEATED;
-        if self.tries(subject, again) < self.repeats(case) && again.askable(case) {
-            self.asked.push((subject, again));
-            return again.question(case).map(|question| Question { patient: self.slow, ..question });
-        }
-        if self.path
-            && let Some(need) = asked_for(case).find(|need| self.tries(subject, *need) < most(*need))
+        let alike = Some(Need::ANSWERED_ALIKE).filter(|alike| self.blames_answer(case) && alike.askable(case));
+        let turn = Some(Need::OTHER_TURN).filter(|turn| self.blames(Stage::Tls) && turn.askable(case));
+        let again = Some(Need::REPEATED).filter(|again| again.askable(case));
+        let path = asked_for(case).filter(|_| self.path);
+        if let Some(need) =
+            alike.into_iter().chain(turn).chain(again).chain(path).find(|need| self.is_left(case, *need))
         {
             self.asked.push((subject, need));
-            return need.question(case);
+            let patient = if need == Need::REPEATED { self.slow } else { None };
+            return need.question(case).map(|question| Question { patient: question.patient.or(patient), ..question });
         }
         if context.thorough { self.survey(case) } else { None }
     }
@@ -134,24 +126,54 @@ impl Planner {
         (tries < TRIES).then_some(question)
     }
 
-    /// True for further requests to a host that answered the first, unless it lost the one that was to confirm it: what
-    /// else was lost is asked again by itself.
-    fn unworthy(&self, case: Case<'_>, need: Need) -> bool {
+    /// True if this question may be put once more.
+    fn is_left(&self, case: Case<'_>, need: Need) -> bool {
+        self.tries(case.subject, need) < self.most(case, need)
+    }
+
+    /// Returns how often a question may be put.
+    fn most(&self, case: Case<'_>, need: Need) -> usize {
         let at_once = || case.tries().next().is_some_and(|first| !unanswered(first.value));
-        need == Need::FURTHER_TRIES && self.tries(case.subject, Need::REPEATED) == 0 && at_once()
+        let confirmed = || self.tries(case.subject, Need::REPEATED) > 0;
+        match need {
+            need if need.is_about_the_path() => MEASURED_TRIES,
+            need if need == Need::REPEATED => self.repeats(case),
+            need if [Need::FURTHER_HANDSHAKES, Need::FURTHER_SETUPS].contains(&need) => COUNTED_TRIES,
+            // of a host that answered the first, only the request that was to confirm it counts as lost: what else was
+            // lost is asked again by itself
+            need if need == Need::FURTHER_TRIES && at_once() && !confirmed() => 0,
+            _ => TRIES,
+        }
+    }
+
+    /// Iterates over the causes for which the host is blamed.
+    fn blamed(&self) -> impl Iterator<Item = &'static Cause> {
+        let counts = |judgement: &Judgement| match judgement {
+            Judgement::Present { severity, .. } => *severity < Severity::Advisory,
+            Judgement::Absent | Judgement::Unknown => false,
+        };
+        self.present.iter().filter(move |(_, judgement)| counts(judgement)).map(|(cause, _)| *cause)
+    }
+
+    /// True if the host is blamed for what it answered to a Connection Request: of several machines behind one address
+    /// another may answer the next one.
+    fn blames_answer(&self, case: Case<'_>) -> bool {
+        let answered = case.tries().next().is_some_and(|first| !unanswered(first.value));
+        answered && self.blames(Stage::X224)
+    }
+
+    /// True if the host is blamed at this stage.
+    fn blames(&self, stage: Stage) -> bool {
+        self.blamed().any(|cause| cause.stage == stage)
     }
 
     /// Returns how often a host is asked again that took everything. One that is blamed anyway is spared, one that
     /// many questions were put to, and one that is slow: whoever asks is waiting.
     fn repeats(&self, case: Case<'_>) -> usize {
-        let counts = |judgement: &Judgement| match judgement {
-            Judgement::Present { severity, .. } => *severity < Severity::Advisory,
-            Judgement::Absent | Judgement::Unknown => false,
-        };
-        let blamed = || self.present.iter().any(|(_, judgement)| counts(judgement));
+        let blamed = || self.blamed().next().is_some();
         let lost = || case.tcp().any(|seen| *seen.value != TcpAnswer::Accepted);
         let lost_since = || lost() && self.tries(case.subject, Need::REPEATED) > 0;
-        let late = || self.slow.is_some() && answered_late(case);
+        let late = || self.slow.is_some() && slowest_answer(case).is_some_and(|seen| seen.value.1 >= LATE);
         if self.doubted || lost_since() {
             REPEATS
         } else if late() || case.tcp().count() >= ENOUGH || blamed() {
@@ -164,17 +186,6 @@ impl Planner {
     fn tries(&self, subject: SubjectId, need: Need) -> usize {
         self.asked.iter().filter(|known| **known == (subject, need)).count()
     }
-}
-
-/// True if the host took long for an answer that it gave: what is only lost at times comes at once when it comes.
-fn answered_late(case: Case<'_>) -> bool {
-    let took = |id: usize| case.evidence.observations.get(id - 1).and_then(|seen| seen.took);
-    let late = |id| took(id) >= Some(LATE);
-    let negotiated = || case.x224().any(|seen| matches!(seen.value.1, X224Answer::Server(_)) && late(seen.id));
-    let up = || case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. }) && late(seen.id));
-    let introduced = || case.credssp().is_some_and(|seen| *seen.value != Introduction::Silent && late(seen.id));
-    let told = || case.settings().is_some_and(|seen| late(seen.id));
-    negotiated() || up() || introduced() || told()
 }
 
 fn causes_of(case: Case<'_>) -> impl Iterator<Item = &'static Cause> {
@@ -196,8 +207,10 @@ fn open_needs(
 ) -> impl Iterator<Item = Need> {
     let proofs = candidate.proofs.iter().filter(move |proof| can_change(judgement, proof));
     let needs = proofs.flat_map(|proof| proof.needs.iter().copied());
-    // what is read from records alone is no question to a host, and need not be looked up again
-    needs.filter(move |need| need.has_question() && !answers.has(case, *need) && need.askable(case))
+    // what is read from records alone is no question to a host, and need not be looked up again; whether all goes well
+    // each time is asked when nothing else is left
+    let last = |need: &Need| *need == Need::REPEATED;
+    needs.filter(move |need| need.has_question() && !last(need) && !answers.has(case, *need) && need.askable(case))
 }
 
 /// True if the proof, once complete, would change the judgement.
@@ -223,7 +236,7 @@ pub fn decided_on_host(candidate: &Cause, case: Case<'_>) -> bool {
 mod tests {
     use super::*;
     use crate::sketch::host;
-    use evidence::fact::Handshake;
+    use evidence::fact::{Handshake, Introduction};
     use wire::machine::End;
     use wire::tls::TlsOffer;
 

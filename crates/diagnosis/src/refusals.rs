@@ -5,7 +5,7 @@
 
 use evidence::TimeSource;
 use evidence::events::{CORE, LSM, RCM, SECURITY};
-use evidence::moment::moment;
+use evidence::moment::{moment, whole_second};
 use evidence::printable::printable;
 use evidence::state::{LogEvent, LogSpan};
 use time::Duration;
@@ -102,7 +102,8 @@ pub(crate) fn refused(case: Case<'_>, fits: impl Fn(&LogEvent) -> bool) -> Optio
     let least = if case.counts(SECURITY, &[event.id]).next().is_some() { "at least " } else { "" };
     let more =
         if count > 1 { format!(", the last of {least}{count} such entries within a day") } else { String::new() };
-    let text = format!("Auditing {} at {}: {way} {who}{from}{why}{more}", event.id, printable(&event.at));
+    let text =
+        format!("Auditing {} at {}: {way} {who}{from}{why}{more}", event.id, printable(&whole_second(&event.at)));
     let near = (case.context.at - case.time_of(seen.id)).abs() <= NEAR;
     let guessed = guesses(case) >= GUESSES;
     let named = case.context.at_source == TimeSource::Option && near;

@@ -54,6 +54,8 @@ pub struct Diagnosis {
     pub servers: Vec<ReportServer>,
     /// Figures of the way to the addresses, where packets were counted (`--path`, or after a first sign).
     pub measured_paths: Vec<ReportPath>,
+    /// Machines on the way to the addresses, where they were looked for (`--path`, on Linux).
+    pub ways: Vec<ReportWay>,
     /// Client that has to get through.
     pub client: ReportClient,
     /// Code that the client showed.
@@ -66,7 +68,8 @@ pub struct Diagnosis {
     pub findings: Vec<Finding>,
     /// Causes still compatible with the evidence, and what would decide them.
     pub unknown: Vec<UnknownCause>,
-    /// Causes shown to be absent.
+    /// Causes shown to be absent, in the connections that were made and the records that were read: another machine
+    /// behind the same address may have them.
     pub ruled_out: Vec<String>,
     /// Stages of the connection, per subject.
     pub stages: Vec<StageResult>,
@@ -151,8 +154,9 @@ pub struct ReportClient {
     pub profile: String,
     /// Name in reports.
     pub name: String,
-    /// Origin of the profile: `default`, `option`, `rdp-file` for one that an `.rdp` file changes, or `evidence` for a
-    /// client that was captured or whose own registry was recorded.
+    /// Origin of the profile: `default`, `option`, `rdp-file` for one that an `.rdp` file changes, `evidence` for a
+    /// client that was captured or whose own registry was recorded, or `this-computer` for the one that the program
+    /// ran on, by its own registry.
     pub source: String,
 }
 
@@ -184,6 +188,28 @@ pub struct ReportPath {
     pub lost_to_host: Share,
     /// Packets from the host that were lost: acknowledgements of those that reached it.
     pub lost_from_host: Share,
+}
+
+/// Machines on the way to an address, as packets met them that can come only so far.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ReportWay {
+    /// Subject that it leads to.
+    pub subject: SubjectId,
+    /// Distance of what answers at its end: the host, or a machine in its place; `null` where nothing does.
+    pub hops: Option<u8>,
+    /// Answer there: `accepted`, `refused` or `unreachable`.
+    pub answer: Option<String>,
+    /// Routers that answered, the nearest first; others send no ICMP.
+    pub routers: Vec<ReportRouter>,
+}
+
+/// Routers at one distance.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
+pub struct ReportRouter {
+    /// Distance: 1 is the first router.
+    pub hop: u8,
+    /// Addresses: more than one where the way changes from packet to packet.
+    pub addresses: Vec<String>,
 }
 
 /// Gateway on the client's way.
@@ -249,7 +275,8 @@ pub struct ReportObservation {
     pub fact: String,
     /// Subject of the fact.
     pub subject: SubjectId,
-    /// Source: `resolver`, or `probe/` and the number of the connection, or `file/` and that of the file.
+    /// Source: `resolver`, `datagram`, `hops`, or `probe/` and the number of the connection, or `file/` and that of the
+    /// file.
     pub source: String,
     /// The number of the file that it comes from, from 1.
     #[serde(skip)]
@@ -327,7 +354,8 @@ impl Finding {
     pub fn cause_here(&self) -> Option<Cause> {
         let cause = *crate::causes::find(&self.cause)?;
         let Some(Advice { confirm, command, how_to_fix }) = self.advice else { return Some(cause) };
-        Some(Cause { page: Page { confirm, command, how_to_fix, ..cause.page }, ..cause })
+        let why = crate::server::advice::why(&cause).unwrap_or(cause.page.why);
+        Some(Cause { page: Page { why, confirm, command, how_to_fix, ..cause.page }, ..cause })
     }
 }
 

@@ -2,7 +2,8 @@
 //! which advice and which logs fit.
 //!
 //! Seen of real servers: xrdp 0.9.21, weston 10 and FreeRDP shadow 2.11 (settings, NTLM), GNOME Remote Desktop 43 and
-//! ironrdp-server 0.13 (NTLM).
+//! ironrdp-server 0.13 (NTLM), PyRDP 2 (NTLM; its source, security/nla.py). Of VirtualBox is known what rdesktop
+//! issue 319 shows in its own log.
 //! Names and numbers of other servers are as they give them themselves, and anyone may give any.
 
 use evidence::Because;
@@ -10,7 +11,7 @@ use evidence::fact::{Fact, Handshake};
 use evidence::telling::version_text;
 use schemars::JsonSchema;
 use serde::Serialize;
-use wire::machine::{ConnectionSequenceAnswer, X224Answer};
+use wire::machine::{ConnectionSequenceAnswer, End, X224Answer};
 use wire::ntlm::WindowsVersion;
 use wire::tls::TlsVersion;
 use wire::x224::{SecurityProtocols, ServerAnswer};
@@ -32,6 +33,10 @@ pub enum Program {
     FreeRdp,
     /// ironrdp-server.
     IronRdp,
+    /// VirtualBox' own (VRDP).
+    VirtualBox,
+    /// PyRDP, which sits between client and host.
+    PyRdp,
     /// None of Windows since Windows 8.
     Other,
 }
@@ -44,6 +49,8 @@ impl Program {
             Self::Xrdp => "xrdp",
             Self::FreeRdp => "a server with FreeRDP's library (weston, GNOME, FreeRDP shadow)",
             Self::IronRdp => "ironrdp-server",
+            Self::VirtualBox => "VirtualBox",
+            Self::PyRdp => "PyRDP (a program between client and host)",
             Self::Other => "another server than that of a current Windows",
         }
     }
@@ -65,9 +72,13 @@ const RDP_5: u32 = 0x0008_0004;
 /// The number that FreeRDP 2 gives itself in NTLM: that of Windows 7, which knows no TLS 1.3.
 const WINDOWS_7: WindowsVersion = WindowsVersion { major: 6, minor: 1, build: 7601 };
 
+/// The number that PyRDP gives itself in NTLM.
+const PYRDP: WindowsVersion = WindowsVersion { major: 6, minor: 2, build: 3790 };
+
 /// Guesses the server at an address.
 pub fn server(case: Case<'_>) -> Option<Guess> {
-    by_ultimatum(case).or_else(|| by_settings(case)).or_else(|| by_ntlm(case)).or_else(|| by_choice(case))
+    let ways = [by_ultimatum, by_hanging_up, by_settings, by_ntlm, by_choice];
+    ways.into_iter().find_map(|way| way(case))
 }
 
 fn guess<T>(program: Program, confidence: Confidence, seen: &Seen<T>, text: String) -> Guess {
@@ -86,6 +97,21 @@ fn by_ultimatum(case: Case<'_>) -> Option<Guess> {
     let seen = x224.or_else(tls)?;
     let text = "it hung up with an MCS Disconnect Provider Ultimatum in the clear, as xrdp does";
     Some(guess(Program::Xrdp, Confidence::Likely, &seen, text.to_owned()))
+}
+
+/// VirtualBox closes on requests for TLS where it cannot read its certificate, and serves Standard RDP Security.
+fn by_hanging_up(case: Case<'_>) -> Option<Guess> {
+    let plain = |answer: &X224Answer| match answer {
+        X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => *protocol == SecurityProtocols::RDP,
+        X224Answer::Server(ServerAnswer::NoNegotiation) => true,
+        _ => false,
+    };
+    let served = case.x224_to(SecurityProtocols::RDP).filter(|seen| plain(seen.value))?;
+    let closed = |seen: Seen<&X224Answer>| matches!(seen.value, X224Answer::Closed(End::Fin));
+    let text = "it hangs up on requests for TLS and serves Standard RDP Security, as VirtualBox does that cannot read its \
+                certificate; VBox.log then has \"VRDP: failed to access the server certificate file\"";
+    let each_time = case.tries().next().is_some() && case.tries().all(closed);
+    each_time.then(|| guess(Program::VirtualBox, Confidence::Possible, &served, text.to_owned()))
 }
 
 fn by_settings(case: Case<'_>) -> Option<Guess> {
@@ -116,7 +142,11 @@ fn by_ntlm(case: Case<'_>) -> Option<Guess> {
     });
     let early = case.selected().is_some_and(|selected| selected.value == SecurityProtocols::HYBRID_EX);
     let number = version_text(seen.value);
-    let (program, confidence, text) = if seen.value == WINDOWS_7 && tls13 {
+    let computer = case.last(|fact| if let Fact::NtlmComputer(name) = fact { Some(name.as_str()) } else { None });
+    let (program, confidence, text) = if seen.value == PYRDP && computer.is_some_and(|seen| seen.value == "WINNT") {
+        let text = format!("it calls itself WINNT, {number}, as PyRDP does whatever host is behind it");
+        (Program::PyRdp, Confidence::Likely, text)
+    } else if seen.value == WINDOWS_7 && tls13 {
         let text = format!("it calls itself {number} (Windows 7) and speaks TLS 1.3, as FreeRDP 2 does");
         (Program::FreeRdp, Confidence::Likely, text)
     } else if named.is_none() {
@@ -196,6 +226,26 @@ mod tests {
         let agreed = host("192.0.2.7").selects(EVERYTHING, SecurityProtocols::SSL);
         let in_clear = agreed.tls(TlsOffer::MODERN, Handshake::NotTls(ultimatum.encode()));
         assert_eq!(told(&in_clear), xrdp);
+    }
+
+    #[test]
+    fn virtualbox_hangs_up_on_tls_alone() {
+        let closed = || host("192.0.2.7").accepted().x224(EVERYTHING, X224Answer::Closed(End::Fin));
+        let rdp = SecurityProtocols::RDP;
+        assert_eq!(told(&closed().selects(rdp, rdp)), Some((Program::VirtualBox, Confidence::Possible)));
+        assert_eq!(told(&closed().x224(rdp, X224Answer::Closed(End::Fin))), None);
+        assert_eq!(told(&closed().selects(rdp, rdp).selects(EVERYTHING, SecurityProtocols::HYBRID)), None);
+    }
+
+    #[test]
+    fn pyrdp_has_a_name_of_its_own() {
+        let called = |name: &str| {
+            let sketch = host("192.0.2.7").selects(EVERYTHING, SecurityProtocols::HYBRID).tls_up(TlsVersion::Tls12);
+            let known = sketch.with(Fact::NtlmVersion(PYRDP)).with(Fact::NtlmComputer(name.to_owned()));
+            told(&known).map(|(program, _)| program)
+        };
+        assert_eq!(called("WINNT"), Some(Program::PyRdp));
+        assert_eq!(called("SERVER01"), Some(Program::Windows));
     }
 
     #[test]

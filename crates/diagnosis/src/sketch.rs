@@ -2,6 +2,8 @@
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::return_self_not_must_use)]
 
+pub mod names;
+
 use std::collections::BTreeMap;
 
 use evidence::access::{AccessTrace, RefusedAccess};
@@ -190,10 +192,6 @@ impl Sketch {
         self
     }
 
-    pub fn recorded_of_client(self, text: &str) -> Self {
-        self.rdp_file(text, RdpSignature::Unsigned)
-    }
-
     /// Checks a cause as judged for the client beside a host.
     #[track_caller]
     pub fn check_client(&self, cause: &Cause, expect: Expect) {
@@ -228,7 +226,7 @@ impl Sketch {
     }
 
     /// Adds a record of another machine beside this one.
-    fn of(mut self, role: Role, name: &str, fact: Fact) -> Self {
+    pub fn of(mut self, role: Role, name: &str, fact: Fact) -> Self {
         let subject = self.evidence.subject(Subject::new(role, Some(name.to_owned()), None));
         self.evidence.observe(subject, Source::File(2), NOW, None, fact);
         self

@@ -50,7 +50,7 @@ pub fn next(case: Case<'_>) -> Option<Question> {
         request: Some(request),
         hold: false,
         tls: offer,
-        credssp: false,
+        credssp: None,
         patient: None,
         settings: false,
         path: PathPlan::default(),

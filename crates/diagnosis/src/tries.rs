@@ -33,10 +33,15 @@ fn outcome(case: Case<'_>, seen: &Seen<(TlsOffer, &Handshake)>) -> Option<bool> 
 
 /// A hello that it has both taken and refused, or that it ended without a word although it takes all that is in it.
 pub fn varied(case: Case<'_>) -> Option<TlsOffer> {
+    taken_and_refused(case).or_else(|| contradicted(case))
+}
+
+/// A hello that it has both taken and refused.
+fn taken_and_refused(case: Case<'_>) -> Option<TlsOffer> {
     let outcomes = || case.tls().filter_map(move |seen| Some((seen.value.0, outcome(case, &seen)?)));
     let taken = |offer| outcomes().any(|(other, up)| up && other == offer);
     let refused = || outcomes().filter(|(offer, up)| !up && offer.stack != TlsStack::Watched).map(|(offer, _)| offer);
-    refused().find(|offer| taken(*offer)).or_else(|| contradicted(case))
+    refused().find(|offer| taken(*offer))
 }
 
 /// The first hello, where it was ended without a word twice, and the host chose of another one what was in it as well.
@@ -69,11 +74,40 @@ pub fn twice_in_a_row(case: Case<'_>, offer: TlsOffer) -> bool {
     sent.windows(2).any(|pair| pair.iter().all(|hello| *hello == offer))
 }
 
+/// Answer to a hello: whether its turn is even, whether it was taken, and the hello.
+type Turn = (bool, bool, TlsOffer);
+
+/// Returns the hello that tells whether machines behind one address took turns: as far as was seen those of every
+/// other connection, or of every other handshake, were taken and the rest refused, so that what differed between the
+/// hellos may not matter. The next one falls to one of the two, and this hello went otherwise at that one. `None` where
+/// they did not take turns, and where that they do is known.
+pub fn other_turn(case: Case<'_>) -> Option<TlsOffer> {
+    let numbers = case.connections();
+    let turn = |id: usize| numbers.iter().position(|number| *number == case.evidence.observations[id - 1].source);
+    let told = case.tls().filter_map(|seen| Some((turn(seen.id)?, outcome(case, &seen)?, seen.value.0)));
+    let by_connection: Vec<Turn> = told.map(|(turn, up, offer)| (turn.is_multiple_of(2), up, offer)).collect();
+    let by_handshake: Vec<Turn> =
+        by_connection.iter().enumerate().map(|(turn, (_, up, offer))| (turn.is_multiple_of(2), *up, *offer)).collect();
+    let other = at_other_turn(&by_connection, numbers.len().is_multiple_of(2));
+    other
+        .or_else(|| at_other_turn(&by_handshake, by_handshake.len().is_multiple_of(2)))
+        .filter(|_| varied(case).is_none())
+}
+
+/// Returns a hello of the turn that is not the next, where turns explain everything.
+fn at_other_turn(told: &[Turn], next: bool) -> Option<TlsOffer> {
+    let (first, up, _) = *told.first()?;
+    let by_turns = told.iter().all(|(even, taken, _)| (*even == first) == (*taken == up));
+    let both = told.iter().any(|(_, taken, _)| *taken != up);
+    let other = told.iter().rev().find(|(even, _, _)| *even != next).map(|(_, _, offer)| *offer);
+    other.filter(|_| by_turns && both)
+}
+
 /// How many of the last tries must have gone well before a host that failed at first is taken for one that was
 /// starting.
 const STEADY: usize = 3;
-/// How many tries tell how often a host fails.
-const COUNTED: usize = 6;
+/// How many tries tell how often a host fails, or that it fails less often than every other time.
+pub const COUNTED: usize = 6;
 
 /// Pause after which a connection is no longer on the heels of another. Some servers serve one client at a time, and
 /// drop who comes while they put the last one away.
@@ -107,10 +141,10 @@ pub fn minded(case: Case<'_>, tries: Vec<Seen<bool>>) -> Vec<Seen<bool>> {
 /// True if it is clear whether the host was only starting: it failed after a success and was asked often enough, or
 /// went on well.
 pub fn settled(case: Case<'_>) -> bool {
-    if let Some(offer) = contradicted(case) {
-        return case.times(offer) >= COUNTED;
+    match contradicted(case).filter(|_| taken_and_refused(case).is_none()) {
+        Some(offer) => case.times(offer) >= COUNTED,
+        None => counted(&takings(case)),
     }
-    counted(&takings(case))
 }
 
 /// True if these tries of one thing, true where it went well, are enough to tell chance from a start.
@@ -118,6 +152,11 @@ pub fn counted(tries: &[Seen<bool>]) -> bool {
     let first = tries.iter().position(|seen| seen.value).unwrap_or(tries.len());
     let failed_later = tries.iter().skip(first).any(|seen| !seen.value);
     if failed_later { tries.len() >= COUNTED } else { only_started(tries) }
+}
+
+/// True if it went well each time, and often enough: of two times nobody knows whether the third does.
+pub fn never_fails(tries: &[Seen<bool>]) -> bool {
+    tries.len() >= COUNTED && tries.iter().all(|seen| seen.value)
 }
 
 /// True if it failed at first, if at all, and then went on well often enough to be believed.
@@ -166,6 +205,41 @@ pub fn at_times(tries: &[Seen<bool>], taken: &str, dropped: &str) -> Option<Vec<
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::sketch::host;
+    use evidence::fact::Fact;
+    use wire::machine::{End, TcpAnswer};
+
+    const CLOSED: Handshake = Handshake::Closed { end: End::Fin, bytes: 0 };
+    const UP: Handshake = Handshake::Accepted { version: Some(TlsVersion::Tls13), suite: 0x1301, finished: false };
+
+    /// Which hello has to be sent after these connections, of which some had no handshake.
+    fn asked_after(connections: &[Option<(TlsOffer, Handshake)>]) -> Option<TlsOffer> {
+        let numbered = (1..).zip(connections.iter().cloned());
+        let sketch = numbered.fold(host("192.0.2.7").nla(), |sketch, (number, handshake)| {
+            let sketch = sketch.on_connection(number, Fact::TcpAnswer(TcpAnswer::Accepted));
+            handshake.into_iter().fold(sketch, |sketch, (offer, answer)| {
+                sketch.on_connection(number, Fact::TlsAnswer { offer, direct: false, answer })
+            })
+        });
+        sketch.with_case(other_turn)
+    }
+
+    #[test]
+    fn of_machines_that_take_turns_the_other_one_is_asked() {
+        let closed = |offer| Some((offer, CLOSED));
+        let up = |offer| Some((offer, UP));
+        let (one, two, named) = (TlsOffer::PLAIN_12, TlsOffer::PLAIN_13, TlsOffer::NAMED);
+        // the third is the turn of the first, which refuses what the second took
+        assert_eq!(asked_after(&[closed(one), up(named)]), Some(named));
+        assert_eq!(asked_after(&[closed(one), None, closed(two), up(named)]), Some(named));
+        // who counts handshakes alone takes turns as well
+        assert_eq!(asked_after(&[closed(one), None, up(named)]), Some(named));
+        assert_eq!(asked_after(&[closed(one), closed(two), up(named)]), None);
+        assert_eq!(asked_after(&[closed(one), up(named), up(named)]), None);
+        assert_eq!(asked_after(&[up(one), up(two)]), None);
+        // that they take turns is seen
+        assert_eq!(asked_after(&[closed(one), up(one)]), None);
+    }
 
     #[test]
     fn a_share_has_its_interval() {

@@ -106,9 +106,9 @@ fn subject(role: Role, last: u8) -> Subject {
     Subject::new(role, Some("server.corp.example".to_owned()), address)
 }
 
-/// Subject 0 is the resolver; 1 and 2 are addresses of the host; 3 to 5 are those that nobody asked about.
+/// Subject 0 is the resolver; 1 and 2 are addresses of the host; 3 to 6 are those that nobody asked about.
 fn evidence(facts: &[(usize, Fact)]) -> Evidence {
-    let roles = [Role::Resolver, Role::Host, Role::Host, Role::Client, Role::Gateway, Role::Path];
+    let roles = [Role::Resolver, Role::Host, Role::Host, Role::Client, Role::Gateway, Role::Path, Role::Elsewhere];
     let subjects = (0..).zip(roles).map(|(last, role)| subject(role, last)).collect();
     let mut evidence = Evidence { subjects, connections: 3, ..Evidence::default() };
     for (second, (subject, fact)) in (0..).zip(facts) {
@@ -173,7 +173,7 @@ proptest! {
     #[test]
     fn an_unrelated_fact_changes_no_verdict(
         facts in facts(),
-        unrelated in proptest::collection::vec((3_usize..6, about_a_host()), 1..5),
+        unrelated in proptest::collection::vec((3_usize..7, about_a_host()), 1..5),
         place in any::<proptest::sample::Index>(),
         profile in profile(),
     ) {

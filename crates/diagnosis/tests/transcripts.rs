@@ -17,10 +17,14 @@ use wire::transcript::{ConnectionRecord, Transcript};
 /// File, verdict, causes that count, the last stage that passed.
 const TABLE: &[(&str, Verdict, &[&str], Option<Stage>)] = &[
     ("client-hellos-reset", Verdict::Faulty, &["tls-blocked-on-path"], Some(Stage::X224)),
+    ("client-hellos-reset-by-a-router", Verdict::Faulty, &["tls-blocked-on-path"], Some(Stage::X224)),
     ("name-not-found", Verdict::Faulty, &["name-not-found"], None),
     ("port-filtered", Verdict::Faulty, &["port-filtered"], None),
+    ("search-suffix", Verdict::Faulty, &["wrong-search-suffix", "port-closed"], Some(Stage::Name)),
     ("shadow-nla", Verdict::Healthy, &[], Some(Stage::Credssp)),
     ("shadow-rdp", Verdict::Faulty, &["standard-security-only"], Some(Stage::Tcp)),
+    ("split-dns", Verdict::Faulty, &["split-answers", "name-not-found"], None),
+    ("stale-hosts-entry", Verdict::Faulty, &["hosts-file-overrides-dns", "port-closed"], Some(Stage::Name)),
     ("two-addresses-one-refuses", Verdict::Faulty, &["split-answers", "port-closed"], Some(Stage::Certificate)),
     ("xrdp-expired", Verdict::Faulty, &["certificate-expired"], Some(Stage::Certificate)),
     ("xrdp-negotiate", Verdict::Healthy, &[], Some(Stage::Certificate)),

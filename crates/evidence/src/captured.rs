@@ -7,6 +7,8 @@ use serde::Serialize;
 pub struct CapturedConnection {
     /// Client that opened it.
     pub client: String,
+    /// The proxy that it went through and where that led, in words; `None` for one without a proxy.
+    pub through: Option<String>,
     /// Name that it asked for, in TLS or HTTP.
     pub server_name: Option<String>,
     /// True if the client sent a cookie or routing token with its request.

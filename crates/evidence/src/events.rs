@@ -78,7 +78,7 @@ impl Known {
             // a gateway's log is that of the machine on which it runs
             Role::Host | Role::Gateway => Part::Host,
             Role::Client => Part::Client,
-            Role::Resolver | Role::Path => return None,
+            Role::Resolver | Role::Elsewhere | Role::Path => return None,
         };
         Some(Self { provider, id: code.number, part, normal: level == Level::Normal, code })
     }
@@ -167,7 +167,9 @@ pub fn all() -> impl Iterator<Item = Known> {
 
 /// Finds the kind of entry of this provider and id.
 pub fn find(provider: &str, id: u32) -> Option<Known> {
-    BY_ID.get(&id)?.iter().find(|known| ends_with(provider, known.provider)).copied()
+    // a name of ours is the same one, which is sooner seen
+    let named = |known: &&Known| std::ptr::eq(provider, known.provider) || ends_with(provider, known.provider);
+    BY_ID.get(&id)?.iter().find(named).copied()
 }
 
 /// True unless the entry is one of a kind that a log is full of and that has nothing to do with Remote Desktop: logons
@@ -190,6 +192,15 @@ pub fn matters(provider: &str, id: u32, fields: &BTreeMap<String, String>) -> bo
 /// True for a kind of which every entry matters: not those of which a log is full and some are of Remote Desktop.
 pub fn each_matters(id: u32) -> bool {
     !matches!(id, 4624 | 4776 | 7000 | 7009 | 7011 | 7036)
+}
+
+/// Returns the fields by which [`matters`] decides; none where it looks at all of them.
+pub fn decided_by(id: u32) -> &'static [&'static str] {
+    match id {
+        4624 => &["LogonType"],
+        4776 => &["Status"],
+        _ => &[],
+    }
 }
 
 /// Returns the field with the address and the field with the way of a logon, for entries that refuse one: of them also

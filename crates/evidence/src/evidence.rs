@@ -27,6 +27,9 @@ pub enum Role {
     Gateway,
     /// Whatever turns names into addresses.
     Resolver,
+    /// An address that the name has by another answer than the one which clients here are given: it is asked as a test,
+    /// and no cause is judged there.
+    Elsewhere,
     /// The network in between.
     Path,
 }
@@ -39,6 +42,7 @@ impl Role {
             Self::Client => "client",
             Self::Gateway => "gateway",
             Self::Resolver => "resolver",
+            Self::Elsewhere => "elsewhere",
             Self::Path => "path",
         }
     }
@@ -80,6 +84,10 @@ pub enum Source {
     Resolver,
     /// Connection of this number, from 1.
     Probe(usize),
+    /// Datagram that was sent to a host.
+    Datagram,
+    /// SYNs that may pass only so many routers.
+    Hops,
     /// File or folder of this number, from 1, in the order in which they were named.
     File(usize),
 }
@@ -88,6 +96,8 @@ impl fmt::Display for Source {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Resolver => out.write_str("resolver"),
+            Self::Datagram => out.write_str("datagram"),
+            Self::Hops => out.write_str("hops"),
             Self::Probe(number) => write!(out, "probe/{number}"),
             Self::File(number) => write!(out, "file/{number}"),
         }
@@ -316,6 +326,16 @@ impl Evidence {
         self.at(Role::Gateway, address, name)
     }
 
+    /// Returns the number of the address that a probe asked: a host's, or, where the look-up of the name gave others,
+    /// that of an address elsewhere.
+    pub fn asked_at(&mut self, address: SocketAddr, name: Option<String>) -> SubjectId {
+        let looked_up = name.is_some() && self.subjects.find(Role::Resolver, None, name.clone()).is_some();
+        let mut names = [name.clone(), None].into_iter();
+        let given = names.any(|name| self.subjects.find(Role::Host, Some(address), name).is_some());
+        let role = if looked_up && !given { Role::Elsewhere } else { Role::Host };
+        self.at(role, address, name)
+    }
+
     fn at(&mut self, role: Role, address: SocketAddr, name: Option<String>) -> SubjectId {
         let known = if name.is_none() {
             self.subjects.first_at(role, address)
@@ -374,6 +394,11 @@ impl Evidence {
         sorted.sort_by_key(|observation| observation.at);
         self.observations = sorted.into();
         self
+    }
+
+    /// Iterates over the numbers of the addresses elsewhere.
+    pub fn elsewhere(&self) -> impl Iterator<Item = SubjectId> {
+        (0..self.subjects.len()).filter(|id| self.subjects[*id].role == Role::Elsewhere)
     }
 
     /// Iterates over the numbers of all hosts.

@@ -4,18 +4,20 @@ use std::net::SocketAddr;
 
 use time::OffsetDateTime;
 use wire::capture::WebAnswer;
+use wire::hops::HopTry;
 use wire::http::Method;
 use wire::machine::{ConnectionSequenceAnswer, Ended, TcpAnswer, X224Answer};
 use wire::ntlm::{ChallengeFlaw, WindowsVersion};
+use wire::rdpeudp::DatagramAnswer;
 use wire::tls::TlsOffer;
-use wire::transcript::NameAnswer;
+use wire::transcript::{DnsLookup, NameAnswer, NameSettings};
 use wire::x224::SecurityProtocols;
 
 use crate::captured::{CapturedClients, CapturedConnection, CapturedTransport};
 use crate::section::sections;
 use crate::section::unread::Unread as NotRead;
 
-pub use crate::path::{Burst, Came, Pace, PathTry};
+pub use crate::path::{Burst, Came, HelloFate, HelloTry, Pace, PathTry};
 pub use wire::machine::{CredsspAnswer as Introduction, TlsAnswer as Handshake};
 
 /// Declares [`Fact`]: what probes and captures show, and one fact for each section of a recorded state.
@@ -26,10 +28,18 @@ macro_rules! fact {
         pub enum Fact {
             /// Answer of the resolver.
             NameAnswer(NameAnswer),
+            /// Settings of the resolver.
+            NameSettings(NameSettings),
+            /// Answer of a name server itself.
+            DnsAnswer(DnsLookup),
             /// Answer to the SYN.
             TcpAnswer(TcpAnswer),
             /// Connection, as the path let it pass.
             Path(PathTry),
+            /// Answers to SYNs that may pass only so many routers.
+            Hops(Vec<HopTry>),
+            /// Fate of a hello that may pass only so many routers.
+            HelloByHops(HelloTry),
             /// Answer to a Connection Request.
             X224Answer {
                 /// `requestedProtocols`; `None` for a request without negotiation data.
@@ -106,6 +116,13 @@ macro_rules! fact {
             EndedBehindTls(Ended),
             /// Answer to our first `TSRequest`.
             CredsspAnswer(Introduction),
+            /// Answer to a `TSRequest` of an older version than the newest.
+            CredsspVersionAnswer {
+                /// `version` that was said to it.
+                version: u32,
+                /// Its answer.
+                answer: Introduction,
+            },
             /// `MsvAvNbComputerName`.
             NtlmComputer(String),
             /// `MsvAvNbDomainName`.
@@ -120,6 +137,8 @@ macro_rules! fact {
             ChallengeFlaw(ChallengeFlaw),
             /// The host's clock minus ours, in milliseconds.
             ClockOffset(i64),
+            /// Answer to one SYN over UDP.
+            UdpAnswer(DatagramAnswer),
             /// Captured connection, apart from the host's answers in it.
             CapturedConnection(CapturedConnection),
             /// UDP transport that was requested in a capture.

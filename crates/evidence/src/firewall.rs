@@ -157,15 +157,84 @@ impl Rule {
     }
 
     fn port(&self, port: u16) -> bool {
-        let within = |text: &String| match text.split_once('-') {
-            Some((from, to)) => match (from.parse::<u16>(), to.parse::<u16>()) {
-                (Ok(from), Ok(to)) => (from..=to).contains(&port),
-                _ => false,
-            },
-            None => text.parse() == Ok(port),
-        };
-        self.ports.is_empty() || self.ports.iter().any(within)
+        among(&self.ports, port)
     }
+}
+
+/// Outbound rule, as far as it decides about a TCP port of another machine.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Outbound {
+    /// Name: in most rules a reference to a text of Windows.
+    pub name: String,
+    blocks: bool,
+    active: bool,
+    profiles: Vec<String>,
+    ports: Vec<String>,
+    protocol: Option<u32>,
+    /// `App`, lower case.
+    program: Option<String>,
+    /// True if something else limits it, such as addresses, users, services or versions of Windows.
+    limited: bool,
+}
+
+/// Fields of an outbound rule that are evaluated, or do not limit it.
+const OUTBOUND: [&str; 11] =
+    ["Action", "Active", "Dir", "Profile", "Protocol", "RPort", "RPort2_10", "App", "Name", "Desc", "EmbedCtxt"];
+
+impl Outbound {
+    /// Reads a value; `None` if it is no outbound rule.
+    pub fn parse(text: &str) -> Option<Self> {
+        let fields: Vec<(&str, &str)> = text.split('|').filter_map(|field| field.split_once('=')).collect();
+        let all = |name: &'static str| {
+            fields.iter().filter(move |(key, _)| key.eq_ignore_ascii_case(name)).map(|(_, value)| *value)
+        };
+        let one = |name: &'static str| all(name).next();
+        if !text.starts_with('v') || !one("Dir")?.eq_ignore_ascii_case("Out") {
+            return None;
+        }
+        let known = |key: &str| OUTBOUND.iter().any(|name| name.eq_ignore_ascii_case(key));
+        Some(Self {
+            name: one("Name").unwrap_or_default().to_owned(),
+            blocks: one("Action")?.eq_ignore_ascii_case("Block"),
+            active: one("Active").is_some_and(|active| active.eq_ignore_ascii_case("TRUE")),
+            profiles: all("Profile").map(str::to_owned).collect(),
+            ports: all("RPort").chain(all("RPort2_10")).map(str::to_owned).collect(),
+            protocol: one("Protocol").and_then(|number| number.parse().ok()),
+            program: one("App").map(str::to_ascii_lowercase),
+            limited: fields.iter().any(|(key, _)| !known(key)),
+        })
+    }
+
+    /// True if it is in force and blocks something.
+    pub fn is_blocking(&self) -> bool {
+        self.active && self.blocks
+    }
+
+    /// True if it may keep the client of Windows from this TCP port in this kind of network.
+    pub fn may_block(&self, port: u16, profile: Profile) -> bool {
+        let here =
+            self.profiles.is_empty() || self.profiles.iter().any(|word| word.eq_ignore_ascii_case(profile.word()));
+        let protocol = self.protocol.is_none_or(|number| number == TCP || number == ANY);
+        let program = self.program.as_deref().is_none_or(|program| program.ends_with("\\mstsc.exe"));
+        self.is_blocking() && here && protocol && program && among(&self.ports, port)
+    }
+
+    /// True if it does so for every host and every person.
+    pub fn blocks_all(&self, port: u16, profile: Profile) -> bool {
+        !self.limited && self.may_block(port, profile)
+    }
+}
+
+/// True if a list of ports and ranges has this one, or is empty, which stands for all.
+fn among(ports: &[String], port: u16) -> bool {
+    let within = |text: &String| match text.split_once('-') {
+        Some((from, to)) => match (from.parse::<u16>(), to.parse::<u16>()) {
+            (Ok(from), Ok(to)) => (from..=to).contains(&port),
+            _ => false,
+        },
+        None => text.parse() == Ok(port),
+    };
+    ports.is_empty() || ports.iter().any(within)
 }
 
 /// Returns a rule as it is when it was switched on for these addresses, beside those that it names.

@@ -21,55 +21,40 @@ fn setting_of(line: &str) -> Option<(&str, &str)> {
     Some((name.trim(), text))
 }
 
-/// Places of a setting: the line of its section, and its own lines.
+/// Places of a setting: the line of its section, and the last of its own lines.
 struct Found {
     section: usize,
-    own: Vec<usize>,
-}
-
-impl Found {
-    /// Returns the only line of the setting, if there is one.
-    fn only(&self, section: &str, name: &str) -> Result<Option<usize>, String> {
-        match self.own[..] {
-            [] => Ok(None),
-            [at] => Ok(Some(at)),
-            _ => Err(format!("{name} stands {} times in [{section}]", self.own.len())),
-        }
-    }
+    own: Option<usize>,
 }
 
 fn find(lines: &[&str], section: &str, name: &str) -> Result<Found, String> {
-    let mut inside = false;
-    let (mut heads, mut own) = (Vec::new(), Vec::new());
-    for (at, line) in lines.iter().enumerate() {
-        if let Some(head) = section_of(line) {
-            inside = head.eq_ignore_ascii_case(section);
-            heads.extend(inside.then_some(at));
-        } else if inside && setting_of(line).is_some_and(|(known, _)| known.eq_ignore_ascii_case(name)) {
-            own.push(at);
-        }
-    }
-    match heads[..] {
-        [] => Err(format!("it has no section [{section}]")),
-        [section] => Ok(Found { section, own }),
-        _ => Err(format!("it has the section [{section}] more than once")),
-    }
+    let head = |line: &str| section_of(line).is_some_and(|head| head.eq_ignore_ascii_case(section));
+    let at = lines.iter().position(|line| head(line)).ok_or_else(|| format!("it has no section [{section}]"))?;
+    let inside = lines[at + 1..].iter().take_while(|line| section_of(line).is_none());
+    let named = |line: &str| setting_of(line).is_some_and(|(known, _)| known.eq_ignore_ascii_case(name));
+    let own = inside.enumerate().filter(|(_, line)| named(line)).map(|(below, _)| at + 1 + below).last();
+    Ok(Found { section: at, own })
 }
 
-/// Reads a setting: all behind its `=`; `None` where it is not set. Where it stands twice, nobody knows which one
-/// counts: an error, as where there is no such section.
+/// Counts the sections with this name.
+pub fn sections(text: &str, section: &str) -> usize {
+    text.lines().filter_map(section_of).filter(|head| head.eq_ignore_ascii_case(section)).count()
+}
+
+/// Reads a setting: all behind its `=`; `None` where it is not set, an error where there is no such section. As xrdp
+/// 0.9.21 was seen to take them, of two such sections the first one counts, and of two lines in it the last one.
 pub fn read(text: &str, section: &str, name: &str) -> Result<Option<String>, String> {
     let lines = lines(text);
-    let own = find(&lines, section, name)?.only(section, name)?;
+    let own = find(&lines, section, name)?.own;
     Ok(own.and_then(|at| setting_of(lines[at])).map(|(_, text)| text.to_owned()))
 }
 
-/// Returns the text of the file with the setting as it is to be, or without it. A new one comes right behind the head
-/// of its section.
+/// Returns the text of the file with the setting as it is to be, or without it. Of one that stands twice the line that
+/// counts is changed. A new one comes right behind the head of its section.
 pub fn written(text: &str, section: &str, name: &str, setting: Option<&str>) -> Result<String, String> {
     let lines = lines(text);
     let found = find(&lines, section, name)?;
-    let own = found.only(section, name)?;
+    let own = found.own;
     let mut lines: Vec<String> = lines.into_iter().map(str::to_owned).collect();
     match (setting, own) {
         (None, None) => {}
@@ -117,11 +102,18 @@ mod tests {
     }
 
     #[test]
-    fn what_is_ambiguous_is_left_alone() {
-        let twice = "[Globals]\nport=1\nport=2\n";
-        assert!(read(twice, "Globals", "port").is_err() && written(twice, "Globals", "port", Some("3")).is_err());
-        let heads = "[Globals]\nport=1\n[Globals]\n";
-        assert!(read(heads, "Globals", "port").is_err());
+    fn of_two_lines_the_last_one_counts_and_of_two_sections_the_first() {
+        let twice = "[Globals]\nport=1\nport=2\n[Xorg]\nport=5\n";
+        assert_eq!(read(twice, "Globals", "port"), Ok(Some("2".to_owned())));
+        let other = written(twice, "Globals", "port", Some("3")).unwrap();
+        assert_eq!(other, twice.replace("port=2", "port=3"));
+        assert_eq!(written(&other, "Globals", "port", Some("2")).unwrap(), twice);
+        let heads = "[Globals]\nport=1\n[Xorg]\n[globals]\nport=2\n";
+        assert_eq!((read(heads, "Globals", "port"), sections(heads, "Globals")), (Ok(Some("1".to_owned())), 2));
+    }
+
+    #[test]
+    fn what_has_no_section_or_no_room_is_left_alone() {
         assert!(read("port=1\n", "Globals", "port").is_err());
         assert!(written("[Globals]", "Globals", "port", Some("3")).is_err());
         assert!(written("[Globals]\n", "Globals", "port", Some("3\n[x]")).is_err());

@@ -7,8 +7,9 @@ mod state;
 
 use time::OffsetDateTime;
 use wire::machine::Outcome;
-use wire::transcript::{ConnectionRecord, Transcript};
+use wire::transcript::{ConnectionRecord, Record, Transcript};
 
+pub use crate::stage::path::observe_hops;
 pub use capture::{moment, observe_capture, observe_cut, observe_passed_over};
 pub use gateway::named_gateways;
 
@@ -30,8 +31,15 @@ pub fn observe(transcript: &Transcript) -> Evidence {
 pub fn observe_into(transcript: &Transcript, evidence: &mut Evidence) {
     stage::name::observe(transcript, evidence);
     let name = transcript.name().is_some().then(|| printable(&transcript.host));
-    for record in transcript.connections() {
-        observe_record(record, transcript.at, name.as_deref(), evidence);
+    for record in &transcript.records {
+        match record {
+            Record::Connection(connection) => observe_record(connection, transcript.at, name.as_deref(), evidence),
+            Record::Datagram(datagram) => {
+                stage::path::observe_datagram(datagram, transcript.at, name.as_deref(), evidence);
+            }
+            Record::Hops(hops) => observe_hops(hops, transcript.at, name.as_deref(), evidence),
+            Record::Name(_) | Record::Settings(_) | Record::Dns(_) => {}
+        }
     }
 }
 
@@ -48,7 +56,7 @@ pub fn observe_outcome(
     name: Option<&str>,
     evidence: &mut Evidence,
 ) {
-    let subject = evidence.host_at(record.address, name.map(str::to_owned));
+    let subject = evidence.asked_at(record.address, name.map(str::to_owned));
     evidence.connections += 1;
     let source = Source::Probe(evidence.connections);
     let mut seen = Seen { evidence, subject, source, began: later(at, record.start) };

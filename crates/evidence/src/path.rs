@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use wire::figures::TcpFigures;
-use wire::machine::PathPlan;
+use wire::machine::{End, PathPlan};
 
 /// One connection, as the path let it pass.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,39 @@ impl Came {
             Self::Tcp => "tcp",
             Self::X224 => "x224",
             Self::Tls => "tls",
+        }
+    }
+}
+
+/// Hello that may pass only so many routers, and its fate.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HelloTry {
+    /// Its time to live: the number of machines that it can come to.
+    pub hops: u8,
+    /// Its end.
+    pub fate: HelloFate,
+}
+
+/// End of such a hello.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum HelloFate {
+    /// A router said that its time to live was over.
+    Expired,
+    /// The connection was reset, or closed, without a byte of an answer.
+    Ended(End),
+    /// Nothing came.
+    Silent,
+    /// An answer came.
+    Answered,
+}
+
+impl HelloFate {
+    pub(crate) fn word(self) -> &'static str {
+        match self {
+            Self::Expired => "expired",
+            Self::Ended(end) => end.verb(),
+            Self::Silent => "silent",
+            Self::Answered => "answered",
         }
     }
 }

@@ -26,6 +26,12 @@ pub const SCHANNEL_SETTINGS: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Secu
 pub const SCHANNEL: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols";
 /// Settings of the local security authority.
 pub const LSA: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa";
+/// Settings of NTLM, among them whom this machine may show itself to by it.
+pub const NTLM: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa\MSV1_0";
+/// The web proxy of the person who is logged on. Of its many settings only those of `PROXY_VALUES` are read.
+pub const PROXY: &str = r"HKCU\Software\Microsoft\Windows\CurrentVersion\Internet Settings";
+/// Values of [`PROXY`] that are read.
+const PROXY_VALUES: &[&str] = &["AutoConfigURL", "AutoDetect", "ProxyEnable", "ProxyOverride", "ProxyServer"];
 /// The policy for cipher suites.
 pub const CIPHER_POLICY: &str = r"HKLM\SOFTWARE\Policies\Microsoft\Cryptography\Configuration\SSL\00010002";
 /// CredSSP's settings on a client and on a host.
@@ -53,10 +59,20 @@ pub const FIREWALL_POLICY_RULES: &str = r"HKLM\SOFTWARE\Policies\Microsoft\Windo
 pub const FIPS: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Lsa\FIPSAlgorithmPolicy";
 /// Parameters of TermService, with the library that it runs.
 pub const TERMSERVICE: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\TermService\Parameters";
+/// Key that is there as long as the servicing of components waits for a restart.
+pub const RESTART_SERVICING: &str =
+    r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\Component Based Servicing\RebootPending";
+/// Key that is there as long as Windows Update waits for a restart.
+pub const RESTART_UPDATE: &str =
+    r"HKLM\SOFTWARE\Microsoft\Windows\CurrentVersion\WindowsUpdate\Auto Update\RebootRequired";
 /// The machine's own certificates, among them one bound to the listener.
 pub const STORE_MY: &str = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\MY\Certificates";
 /// Certificates that Windows made for Remote Desktop.
 pub const STORE_REMOTE_DESKTOP: &str = r"HKLM\SOFTWARE\Microsoft\SystemCertificates\Remote Desktop\Certificates";
+
+/// Components that lie between the network's adapters and the rest of Windows, a key each: the class of network
+/// services among the setup classes of devices.
+pub const FILTERS: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Network\{4D36E974-E325-11CE-BFC1-08002BE10318}";
 
 /// Authorities that an administrator or a policy made this machine trust, and some of Windows itself.
 pub const STORES_ROOT: &[&str] = &[
@@ -85,6 +101,7 @@ pub const KEYS: &[&str] = &[
     r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.2\Client",
     r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols\TLS 1.3\Client",
     LSA,
+    NTLM,
     FIPS,
     CIPHER_POLICY,
     CREDSSP,
@@ -112,16 +129,32 @@ pub const KEYS: &[&str] = &[
     r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile\Services\RemoteDesktop",
     r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\DomainProfile\GloballyOpenPorts\List",
     r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall\StandardProfile\GloballyOpenPorts\List",
+    RESTART_SERVICING,
+    RESTART_UPDATE,
     STORE_MY,
     STORE_REMOTE_DESKTOP,
     r"HKCU\Software\Microsoft\Terminal Server Client",
     r"HKCU\Software\Microsoft\Terminal Server Client\Default",
+    r"HKCU\Software\Policies\Microsoft\Windows NT\Terminal Services",
     r"HKCU\Software\Policies\Microsoft\Windows NT\Terminal Services\Client",
+    PROXY,
 ];
 
-/// True if a reader keeps this value of a key of [`KEYS`]: every value, except of [`WINLOGON`].
+/// True for a key of [`KEYS`] that says something about a machine as the client of others. The firewall's are among
+/// them, and with these the listener's, whose port decides about incoming rules.
+pub fn is_of_client(path: &str) -> bool {
+    let alone = [POLICY, LISTENER, LSA, NTLM, CIPHER_POLICY, CREDSSP, WINDOWS];
+    let among = ["\\FirewallPolicy\\", "\\WindowsFirewall"].iter().any(|part| path.contains(part));
+    path.starts_with("HKCU\\") || path.ends_with("\\Client") || among || alone.contains(&path)
+}
+
+/// Keys of which only these values are read: a password may stand beside them, or much that concerns nobody.
+pub const IN_PART: &[(&str, &[&str])] = &[(WINLOGON, &["WinStationsDisabled"]), (PROXY, PROXY_VALUES)];
+
+/// True if a reader keeps this value of a key of [`KEYS`].
 pub fn takes(path: &str, value: &str) -> bool {
-    !path.eq_ignore_ascii_case(WINLOGON) || value.eq_ignore_ascii_case("WinStationsDisabled")
+    let part = IN_PART.iter().find(|(key, _)| path.eq_ignore_ascii_case(key));
+    part.is_none_or(|(_, values)| values.iter().any(|known| value.eq_ignore_ascii_case(known)))
 }
 
 /// Programs whose version matters.
@@ -130,3 +163,6 @@ pub const PROGRAMS: &[&str] = &["termsrv.dll", "mstsc.exe", "mstscax.dll"];
 /// Services without which there is no Remote Desktop, and the firewall's own.
 pub const SERVICES: &[&str] =
     &["TermService", "SessionEnv", "UmRdpService", "CertPropSvc", "KeyIso", "CryptSvc", "RpcSs", "MpsSvc"];
+
+/// Services of xrdp on Linux: itself, and its manager of sessions.
+pub const XRDP_SERVICES: [&str; 2] = ["xrdp", "xrdp-sesman"];

@@ -48,6 +48,10 @@ pub struct ClientProfile {
     pub names_addresses: bool,
     /// Shortest RSA key, in bits, that it accepts in a certificate; 0 where that is not known.
     pub least_rsa_bits: usize,
+    /// Whether it goes on where NTLM agrees to no key of 128 bits; `None` where that is not known.
+    pub short_ntlm_keys: Option<bool>,
+    /// Seconds that it waits for the answer to its first `TSRequest`; `None` where that is not known.
+    pub credssp_seconds: Option<u64>,
     /// Treatment of a server that lacks the update for CVE-2018-0886.
     pub encryption_oracle: EncryptionOracle,
 }
@@ -63,6 +67,8 @@ pub enum ProfileSource {
     RdpFile,
     /// It is of a client that was captured, or whose own registry was recorded.
     Evidence,
+    /// It is of the computer that this program runs on, by its own registry.
+    ThisComputer,
 }
 
 impl ProfileSource {
@@ -73,6 +79,7 @@ impl ProfileSource {
             Self::Option => "option",
             Self::RdpFile => "rdp-file",
             Self::Evidence => "evidence",
+            Self::ThisComputer => "this-computer",
         }
     }
 }
@@ -124,6 +131,8 @@ struct Written {
     sources: Vec<String>,
     protocols: Vec<String>,
     standard_security: bool,
+    short_ntlm_keys: Option<bool>,
+    credssp_seconds: Option<u64>,
     tls: WrittenTls,
     encryption_oracle: EncryptionOracle,
 }
@@ -177,6 +186,8 @@ impl TryFrom<Written> for ClientProfile {
             hello: hello.unwrap_or_default(),
             names_addresses: written.tls.names_addresses,
             least_rsa_bits: written.tls.least_rsa_bits,
+            short_ntlm_keys: written.short_ntlm_keys,
+            credssp_seconds: written.credssp_seconds,
             encryption_oracle: written.encryption_oracle,
         })
     }

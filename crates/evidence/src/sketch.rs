@@ -6,8 +6,11 @@ use time::OffsetDateTime;
 use time::macros::datetime;
 
 use crate::access::{Asked, Place, RefusedAccess};
+use crate::fact::Fact;
 use crate::moment::rfc3339;
-use crate::state::{KeyFile, StoredCertificate, XRDP_INI, Xrdp, XrdpFile};
+use crate::state::{
+    Contents, GSETTINGS, GnomeRemoteDesktop, KeyFile, ListeningPort, StoredCertificate, XRDP_INI, Xrdp, XrdpFile,
+};
 
 /// Time at which every sketched probe runs.
 pub const NOW: OffsetDateTime = datetime!(2026-11-21 09:00 UTC);
@@ -41,7 +44,9 @@ pub fn xrdp() -> Xrdp {
         place: Some(path.to_owned()),
         exists: Some(true),
         readable: Some(true),
+        contents: Some(Contents::Sound),
         group: None,
+        by_mode_alone: false,
         mode: Some(0o640),
     };
     Xrdp {
@@ -50,6 +55,9 @@ pub fn xrdp() -> Xrdp {
         security_layer: Some("negotiate".to_owned()),
         ssl_protocols: Some("TLSv1.2, TLSv1.3".to_owned()),
         user: Some("xrdp".to_owned()),
+        account_exists: Some(true),
+        file_readable: Some(true),
+        lacks: Vec::new(),
         certificate: file("/etc/xrdp/cert.pem"),
         key: file("/etc/xrdp/key.pem"),
         subject: Some("CN=SERVER01".to_owned()),
@@ -57,6 +65,31 @@ pub fn xrdp() -> Xrdp {
         not_after: Some(rfc3339(NOW + time::Duration::days(3640))),
         key_matches: Some(true),
     }
+}
+
+/// GNOME Remote Desktop of a person, switched on, with a certificate and key that it may read.
+pub fn gnome() -> GnomeRemoteDesktop {
+    let Xrdp { certificate, key, subject, not_before, not_after, key_matches, .. } = xrdp();
+    let (settings, user) = (GSETTINGS.to_owned(), Some("root".to_owned()));
+    let enabled = true;
+    GnomeRemoteDesktop {
+        settings,
+        enabled,
+        port: None,
+        user,
+        certificate,
+        key,
+        subject,
+        not_before,
+        not_after,
+        key_matches,
+    }
+}
+
+/// Port on which this process listens.
+pub fn listening(port: u16, address: &str, process: Option<&str>) -> Fact {
+    let (address, process) = (address.to_owned(), process.map(str::to_owned));
+    Fact::ListeningPort(ListeningPort { port, address, pid: process.is_some().then_some(700), process })
 }
 
 /// Refusal in a recording: the access that was asked, of which path, and how it ended.

@@ -23,17 +23,23 @@ use crate::section::registry::forget_stores;
 use crate::section::sections;
 use crate::section::thing::{Section, Turn};
 
+pub use crate::section::adapters::NetworkAdapter;
 pub use crate::section::certificates::StoredCertificate;
 pub use crate::section::counts::EntryCount;
+pub use crate::section::credentials::{SavedCredential, TERMSRV};
 pub use crate::section::events::LogEvent;
 pub use crate::section::files::FileVersion;
+pub use crate::section::filters::NetworkFilter;
+pub use crate::section::gnome::{GRD_CONF, GSETTINGS, GnomeRemoteDesktop};
 pub use crate::section::key_files::KeyFile;
+pub use crate::section::linux_firewalls::{FIREWALLD, Fate, IPTABLES, LinuxFirewall, LinuxRule, NFTABLES, UFW, Way};
 pub use crate::section::logs::LogSpan;
+pub use crate::section::ports::ListeningPort;
 pub use crate::section::registry::{RegistryData, RegistryKey};
 pub use crate::section::services::Service;
 pub use crate::section::unread::Unread;
 pub use crate::section::volumes::Volume;
-pub use crate::section::xrdp::{XRDP_INI, Xrdp, XrdpFile};
+pub use crate::section::xrdp::{Contents, NO_GLOBALS, NO_LOG, NO_SESMAN, POWERFUL, XRDP_INI, Xrdp, XrdpFile};
 pub use read::{FORM, NAME, StateError};
 
 /// Name and version of the format.

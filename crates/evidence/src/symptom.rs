@@ -47,6 +47,8 @@ impl Symptom {
     pub const CERTIFICATE_EXPIRED: u32 = 0x1B07;
     /// The server requires NLA and the client cannot.
     pub const NLA_REQUIRED: u32 = 0xB09;
+    /// `SSL_ERR_LOGON_FAILURE`: the user name or password is wrong.
+    pub const LOGON_FAILURE: u32 = 0x807;
     /// The clocks of client and host differ.
     pub const CLOCK_SKEW: u32 = 0x1D07;
 

@@ -80,6 +80,9 @@ pub enum TargetError {
     /// A character that no host name has.
     #[error("the character {0:?} is not allowed in a host name")]
     Character(char),
+    /// `0.0.0.0` or `::`. A connection to it would reach the very computer that makes it, or nobody.
+    #[error("it is the address of no machine; for this computer itself write {0}")]
+    Nobodys(&'static str),
     /// An internationalised name that does not map to ASCII.
     #[error("it is no valid internationalised name")]
     Idn,
@@ -88,6 +91,16 @@ pub enum TargetError {
 impl Target {
     /// Reads `HOST`, `HOST:PORT`, an IPv4 address, or an IPv6 address with or without brackets, zone and port.
     pub fn parse(text: &str) -> Result<Self, TargetError> {
+        let target = Self::taken_apart(text)?;
+        match target.host {
+            Host::Address(address) if address.to_canonical().is_unspecified() => {
+                Err(TargetError::Nobodys(if address.is_ipv4() { "127.0.0.1" } else { "::1" }))
+            }
+            _ => Ok(target),
+        }
+    }
+
+    fn taken_apart(text: &str) -> Result<Self, TargetError> {
         if text.is_empty() {
             return Err(TargetError::Empty);
         }
@@ -230,6 +243,9 @@ mod tests {
             ("fe80::1%\u{1b}]0;x\u{7}", "zone"),
             ("a..b", "empty"),
             (&"a".repeat(64), "63"),
+            ("0.0.0.0:3389", "write 127.0.0.1"),
+            ("[::]:3389", "write ::1"),
+            ("::ffff:0.0.0.0", "no machine"),
             ("ser*ver", "'*'"),
         ] {
             assert!(shown(text).contains(words) && shown(text).starts_with("error"), "{text:?}: {}", shown(text));

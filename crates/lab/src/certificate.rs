@@ -70,6 +70,9 @@ pub enum Key {
     /// RSA with 1024 bits: the lab's own; takes the feature `legacy-tls`.
     #[serde(rename = "rsa-1024")]
     Rsa1024,
+    /// RSA with 512 bits: the lab's own; takes the feature `legacy-tls`.
+    #[serde(rename = "rsa-512")]
+    Rsa512,
     /// A new key on the curve P-256.
     #[serde(rename = "ec-256")]
     Ec256,
@@ -121,13 +124,13 @@ impl Identity {
                 Ok(Self { chain: chain(certificate, now, &pair).map_err(failed)?, key })
             }
             #[cfg(feature = "legacy-tls")]
-            Key::Rsa1024 => {
-                let key = key::rsa_1024();
+            short @ (Key::Rsa1024 | Key::Rsa512) => {
+                let key = if short == Key::Rsa512 { key::rsa_512() } else { key::rsa_1024() };
                 let pair = crate::legacy::RsaKey::new(&key)?;
                 Ok(Self { chain: chain(certificate, now, &pair).map_err(failed)?, key })
             }
             #[cfg(not(feature = "legacy-tls"))]
-            Key::Rsa1024 => Err(LabError::NeedsLegacyTls),
+            Key::Rsa1024 | Key::Rsa512 => Err(LabError::NeedsLegacyTls),
         }
     }
 }

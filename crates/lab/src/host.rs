@@ -93,7 +93,7 @@ impl Host {
     /// True if it takes the feature `legacy-tls`: old versions, short keys, old suites.
     pub fn needs_legacy_tls(&self) -> bool {
         self.tls.min < TlsVersion::Tls12
-            || self.certificate.key == Key::Rsa1024
+            || matches!(self.certificate.key, Key::Rsa1024 | Key::Rsa512)
             || self.certificate.signature.is_some()
             || !self.tls.groups.is_empty()
             || self.tls.suites.iter().any(|suite| !crate::stage::tls::has_suite(suite))

@@ -14,6 +14,9 @@ const BITS_2048: [u32; 2] = [608, 834];
 /// Those for a key of 1024 bits.
 #[cfg(any(test, feature = "legacy-tls"))]
 const BITS_1024: [u32; 2] = [962, 722];
+/// Those for a key of 512 bits.
+#[cfg(any(test, feature = "legacy-tls"))]
+const BITS_512: [u32; 2] = [444, 194];
 /// Seeds of the two primes, the larger one first, which is what RFC 8017 calls `p` by custom.
 const SEEDS: [u64; 2] = [2, 1];
 /// Public exponent.
@@ -30,6 +33,12 @@ pub(crate) fn rsa_2048() -> PrivatePkcs8KeyDer<'static> {
 #[cfg(feature = "legacy-tls")]
 pub(crate) fn rsa_1024() -> PrivatePkcs8KeyDer<'static> {
     pkcs8(&primes(512, BITS_1024)).into()
+}
+
+/// Makes the key of 512 bits, as PKCS#8.
+#[cfg(feature = "legacy-tls")]
+pub(crate) fn rsa_512() -> PrivatePkcs8KeyDer<'static> {
+    pkcs8(&primes(256, BITS_512)).into()
 }
 
 fn primes(bits: u32, distances: [u32; 2]) -> [BigUint; 2] {
@@ -94,7 +103,7 @@ mod tests {
 
     #[test]
     fn the_distances_lead_to_primes_that_suit_the_exponent() {
-        for (bits, distances) in [(1024, BITS_2048), (512, BITS_1024)] {
+        for (bits, distances) in [(1024, BITS_2048), (512, BITS_1024), (256, BITS_512)] {
             let [p, q] = primes(bits, distances);
             assert!(p > q);
             for prime in [p, q] {

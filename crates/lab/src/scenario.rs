@@ -95,7 +95,7 @@ pub struct Resolver {
     pub answer: Option<NameAnswer>,
 }
 
-/// How a resolver fails.
+/// How a resolver fails, or misleads.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum NameAnswer {
@@ -105,6 +105,8 @@ pub enum NameAnswer {
     TryAgain,
     /// `EAI_FAIL`: the name server failed for good.
     Failed,
+    /// The address of no machine, 0.0.0.0, as filters answer.
+    Nobodys,
 }
 
 fn one_healthy_host() -> Vec<Host> {

@@ -16,7 +16,8 @@ use credssp::CredsspFault;
 use tcp::Neglect;
 use tls::TlsFault;
 
-use crate::host::Host;
+use crate::banner;
+use crate::host::{Banner, Host};
 use crate::transport::Transport;
 pub(crate) use served::{Ending, Negotiated, Served, Tunnel};
 use tls::Acceptor;
@@ -38,7 +39,7 @@ pub(crate) fn serve(host: &Host, acceptor: Option<&Acceptor>, transport: &mut Tr
         Served::On(negotiated) => negotiated,
     };
     match acceptor {
-        Some(acceptor) if negotiated.selected.tls() => match tls::serve(&host.tls, acceptor, transport)? {
+        Some(acceptor) if negotiated.selected.tls() => match tls::serve(&host.tls, acceptor, negotiated, transport)? {
             Served::Ended(ending) => Ok(ending),
             Served::On(mut tunnel) => follow(host, negotiated, tunnel.as_mut()),
         },
@@ -63,12 +64,19 @@ pub(crate) fn neglect(host: &Host, acceptor: Option<&Acceptor>, transport: &mut 
             broken.connection_sequence.fault = Some(ConnectionSequenceFault::Close);
             return serve(&broken, acceptor, transport);
         }
+        Neglect::RefuseNtlm => {
+            let mut other = host.clone();
+            other.credssp.fault = Some(CredsspFault::Refuse(0xC000_0418));
+            return serve(&other, acceptor, transport);
+        }
+        Neglect::Http => banner::serve(Banner::Http, transport)?,
         Neglect::Silent => transport.hold()?,
         Neglect::Reset => return Ok(Ending::Reset),
         Neglect::Close => drop(x224::read_request(transport)?),
-        Neglect::ResetHello => {
+        Neglect::ResetHello | Neglect::AlertHello => {
+            let fault = if host.neglect == Neglect::AlertHello { TlsFault::Alert40 } else { TlsFault::Reset };
             if let Served::On(_) = x224::serve(&host.negotiation, &host.tls, transport)? {
-                return tls::fail(&TlsFault::Reset, transport);
+                return tls::fail(&fault, transport);
             }
         }
     }

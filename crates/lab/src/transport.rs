@@ -103,7 +103,13 @@ impl Read for Transport {
             self.pending.drain(..count);
             return Ok(count);
         }
-        self.stream.read(buffer)
+        // a wait with a time-out ends where the process is stopped and goes on, which TLS would take for the end
+        loop {
+            match self.stream.read(buffer) {
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
+        }
     }
 }
 

@@ -1,5 +1,5 @@
-//! Safe wrappers over the calls of the operating system by which it tells of itself: Windows' services, and what the
-//! kernel of Linux knows of a TCP connection.
+//! Safe wrappers over the calls of the operating system by which it tells of itself: Windows' services, and of Linux
+//! what the kernel knows of a TCP connection, and the time zone.
 //!
 //! Purpose: the only `unsafe` of the project, one file for each of the system's services, each function as small as the
 //! call allows.
@@ -13,9 +13,17 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 #[cfg(windows)]
+pub mod adapter;
+#[cfg(windows)]
+pub mod credential;
+#[cfg(windows)]
 pub mod elevation;
 #[cfg(windows)]
 pub mod event_log;
+#[cfg(target_os = "linux")]
+pub mod icmp;
+#[cfg(windows)]
+pub mod port;
 #[cfg(windows)]
 pub mod registry;
 #[cfg(windows)]
@@ -28,3 +36,5 @@ pub mod tcp;
 pub mod volume;
 #[cfg(windows)]
 mod wide;
+#[cfg(target_os = "linux")]
+pub mod zone;

@@ -3,7 +3,7 @@
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
 
-use libc::{IPPROTO_TCP, TCP_INFO, TCP_MAXSEG, c_int, socklen_t};
+use libc::{IPPROTO_TCP, TCP_INFO, TCP_MAXSEG, TCP_QUICKACK, c_int, socklen_t};
 
 /// Most bytes of `struct tcp_info` that are asked for: more than it has (232 of version 6.1, 280 of 6.18).
 const ROOM: usize = 512;
@@ -23,11 +23,20 @@ pub fn info(socket: &impl AsFd) -> io::Result<Vec<u8>> {
 /// Has neither side send segments with more than `bytes` of data (`TCP_MAXSEG`; the kernel takes 88 to 32767): before
 /// the connection is made, so that the other side is told.
 pub fn limit_segments(socket: &impl AsFd, bytes: u16) -> io::Result<()> {
-    let value = c_int::from(bytes);
+    set(socket, TCP_MAXSEG, bytes.into())
+}
+
+/// Acknowledges at once what has come, and what comes next, instead of after up to 40 ms (`TCP_QUICKACK`). A peer that
+/// writes in small pieces may hold the next one back until then (RFC 9293 section 3.7.4).
+pub fn acknowledge_at_once(socket: &impl AsFd) -> io::Result<()> {
+    set(socket, TCP_QUICKACK, 1)
+}
+
+fn set(socket: &impl AsFd, option: c_int, value: c_int) -> io::Result<()> {
     let length = socklen_t::try_from(size_of::<c_int>()).unwrap_or_default();
     let socket = socket.as_fd().as_raw_fd();
     // SAFETY: `value` is `length` bytes long and outlives the call; the descriptor is borrowed for it
-    outcome(unsafe { libc::setsockopt(socket, IPPROTO_TCP, TCP_MAXSEG, (&raw const value).cast(), length) })
+    outcome(unsafe { libc::setsockopt(socket, IPPROTO_TCP, option, (&raw const value).cast(), length) })
 }
 
 fn outcome(failed: c_int) -> io::Result<()> {
@@ -37,7 +46,9 @@ fn outcome(failed: c_int) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::io::{Read, Write};
     use std::net::{TcpListener, TcpStream, UdpSocket};
+    use std::time::Duration;
 
     #[test]
     fn a_connection_has_figures() {
@@ -48,11 +59,35 @@ mod tests {
         assert!(info.len() >= 104 && info.first() == Some(&1), "{info:?}");
     }
 
+    /// The second of two small pieces is held back until the first was acknowledged.
+    #[test]
+    fn what_a_peer_holds_back_comes_at_once() {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let mut ours = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        let (mut theirs, _) = listener.accept().unwrap();
+        let mut byte = [0];
+        // who answers is expected to answer again, and no longer acknowledges at once by itself
+        for _ in 0..20 {
+            theirs.write_all(&[1]).unwrap();
+            ours.read_exact(&mut byte).unwrap();
+            ours.write_all(&[2]).unwrap();
+            theirs.read_exact(&mut byte).unwrap();
+        }
+        theirs.write_all(&[3]).unwrap();
+        theirs.write_all(&[4]).unwrap();
+        ours.read_exact(&mut byte).unwrap();
+        acknowledge_at_once(&ours).unwrap();
+        ours.set_read_timeout(Some(Duration::from_millis(20))).unwrap();
+        ours.read_exact(&mut byte).unwrap();
+        assert_eq!(byte, [4]);
+    }
+
     #[test]
     fn what_is_no_connection_is_an_error() {
         let socket = UdpSocket::bind(("127.0.0.1", 0)).unwrap();
         assert!(info(&socket).is_err());
         assert!(limit_segments(&socket, 536).is_err());
+        assert!(acknowledge_at_once(&socket).is_err());
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         assert!(limit_segments(&listener, 1).is_err(), "smaller than the kernel takes");
     }

@@ -38,6 +38,23 @@ pub fn with(text: &str, group: &str, user: &str, member: bool) -> Result<String,
     Ok(lines.collect())
 }
 
+/// Returns the number of the user's own group, if nobody else is in it.
+pub fn own(passwd: &str, group: &str, user: &str) -> Option<u32> {
+    let fields = || passwd.lines().map(|line| line.split(':').collect::<Vec<_>>()).filter(|fields| fields.len() > 3);
+    let number: u32 = fields().find(|fields| fields[0] == user)?[3].parse().ok()?;
+    let others = fields().any(|fields| fields[0] != user && fields[3].parse() == Ok(number));
+    let members = group.lines().map(|line| line.split(':').collect::<Vec<_>>()).filter(|fields| fields.len() > 3);
+    let mut named = members.filter(|fields| fields[2].parse() == Ok(number)).flat_map(|fields| fields[3].split(','));
+    let joined = named.any(|member| !member.is_empty() && member != user);
+    (number != 0 && !others && !joined).then_some(number)
+}
+
+/// Returns the name of the group with this number.
+pub fn name(group: &str, gid: u32) -> Option<&str> {
+    let mut lines = group.lines().map(|line| line.split(':').collect::<Vec<_>>());
+    lines.find(|fields| fields.get(2).and_then(|number| number.parse().ok()) == Some(gid))?.first().copied()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,5 +70,15 @@ mod tests {
         }
         assert!(has("a:x:1:\n", "ssl-cert", "xrdp").is_err() && with("a:x:1:\n", "b", "c", true).is_err());
         assert!(with("a:x:1:\n", "a", "b,c", true).is_err());
+    }
+
+    #[test]
+    fn a_group_is_the_own_one_of_a_user_if_nobody_else_is_in_it() {
+        let passwd = "root:x:0:0::/:\nxrdp:x:7:9::/:\n";
+        assert_eq!(own(passwd, "xrdp:x:9:\n", "xrdp"), Some(9));
+        assert_eq!(own(passwd, "xrdp:x:9:xrdp\n", "xrdp"), Some(9));
+        assert_eq!(own(passwd, "xrdp:x:9:other\n", "xrdp"), None);
+        assert_eq!(own(&format!("{passwd}other:x:8:9::/:\n"), "xrdp:x:9:\n", "xrdp"), None);
+        assert_eq!((own(passwd, "root:x:0:\n", "root"), own(passwd, "", "gone")), (None, None));
     }
 }

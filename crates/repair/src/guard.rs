@@ -6,6 +6,7 @@
 //! it ([`sweep`]). Nothing listens on the network.
 
 use std::fs;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use ring::rand::{SecureRandom as _, SystemRandom};
@@ -21,6 +22,10 @@ use crate::run::{Clock, Third, back};
 const TERMS: &str = "guard.json";
 /// File with the code that somebody confirmed with.
 const CONFIRMED: &str = "confirmed";
+/// File that says that the host's own logs showed what was agreed.
+const SEEN: &str = "seen";
+/// Time of a lease unless another is named, seconds: half an hour.
+pub const USUAL: u64 = 30 * 60;
 /// Longest lease, seconds: a day.
 pub const LONGEST: u64 = 24 * 60 * 60;
 /// Most bytes of these files.
@@ -54,12 +59,25 @@ pub struct Terms {
     pub seconds: u64,
     /// SHA-256 of the code that keeps the changes; null for a lease, which nothing keeps.
     pub code: Option<String>,
+    /// Attempt that keeps the changes once the host's own logs show it; null where only the code does.
+    #[serde(default)]
+    pub attempt: Option<Attempt>,
+}
+
+/// Attempt to connect that shows that one can still get in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Attempt {
+    /// Address that it comes from.
+    pub from: IpAddr,
+    /// Logs that show it, each with its length when the terms began: what stands before that is of another time.
+    pub logs: Vec<(PathBuf, u64)>,
 }
 
 impl Terms {
     /// Terms from now on: until `code` is typed, or for good where there is none.
     pub fn new(begun: Moment, seconds: u64, code: Option<&str>) -> Self {
-        Self { begun, seconds: seconds.min(LONGEST), code: code.map(|code| sha256(code.as_bytes())) }
+        let code = code.map(|code| sha256(code.as_bytes()));
+        Self { begun, seconds: seconds.min(LONGEST), code, attempt: None }
     }
 
     /// True if the time is over. After a restart only the clock that people set is left: one that was set back before
@@ -91,8 +109,11 @@ impl Terms {
         self.code.as_ref().is_some_and(|own| *own == sha256(code.as_bytes()))
     }
 
-    /// True if somebody has confirmed the run with its code.
+    /// True if somebody has confirmed the run with its code, or the host's own logs have.
     fn confirmed(&self, run: &Path) -> bool {
+        if self.code.is_some() && self.attempt.is_some() && run.join(SEEN).is_file() {
+            return true;
+        }
         let told = crate::file::read(&run.join(CONFIRMED), LIMIT).ok().and_then(|bytes| String::from_utf8(bytes).ok());
         told.is_some_and(|code| self.keeps(&code))
     }
@@ -128,24 +149,38 @@ pub enum GuardError {
     Journal(PathBuf, JournalError),
 }
 
-/// Waits until a run is confirmed or its time is over, and takes it back then. `pause` waits a moment between looks.
+/// Writes down that the host's own logs showed the attempt that was agreed.
+fn seen(run: &Path) -> Result<(), JournalError> {
+    match crate::file::create(&run.join(SEEN), b"") {
+        Err(error) if error.kind() != std::io::ErrorKind::AlreadyExists => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+/// Waits until a run is confirmed or its time is over, and takes it back then. `pause` waits a moment between looks and
+/// says whether the attempt that was agreed was seen meanwhile. A run whose folder is gone is watched no longer.
 pub fn watch(
     run: &Path,
     store: &Store,
     hand: &mut dyn Hand,
     clock: Clock<'_>,
     now: &dyn Fn() -> Moment,
-    pause: &mut dyn FnMut(),
+    pause: &mut dyn FnMut(&Terms) -> bool,
 ) -> Result<Watched, GuardError> {
     let failed = |why| GuardError::Journal(run.to_owned(), why);
     let terms = Terms::of(run).map_err(failed)?.ok_or(GuardError::Unknown)?;
     while !terms.confirmed(run) && !terms.due(&now()) {
-        pause();
+        if !run.is_dir() {
+            return Ok(Watched::Ended);
+        }
+        if pause(&terms) {
+            seen(run).map_err(failed)?;
+        }
     }
     // whoever changes the machine now comes to an end: each step of a run is bounded
     let lock = loop {
         match store.lock() {
-            Err(StoreError::Busy) => pause(),
+            Err(StoreError::Busy) => drop(pause(&terms)),
             taken => break taken?,
         }
     };

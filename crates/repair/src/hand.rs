@@ -37,6 +37,11 @@ pub trait Hand {
     /// Makes a place hold this.
     fn write(&mut self, place: &Place, held: &Held) -> Result<(), Failed>;
 
+    /// Returns what rules of the firewall's tool would hold once they are there, without a change of the machine.
+    fn rehearse(&self, place: &Place) -> Result<Held, Unread> {
+        Err(Unread(format!("{place}: nobody can rehearse it here")))
+    }
+
     /// Restarts a service, so that it takes its settings anew. One that does not run is left alone.
     fn restart(&mut self, service: &str) -> Result<(), Failed>;
 }

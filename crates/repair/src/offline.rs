@@ -82,8 +82,7 @@ impl HiveChange {
                 return Err(format!("{shown} holds {now}, and held {then} when the plan was made"));
             }
             let after = value.after.held(|_| None).ok_or_else(|| format!("{shown} cannot hold a file"))?;
-            let place = Place::Registry { key: format!("{}\\{}", self.root, value.key), name: value.name.clone() };
-            if let Turn::Weaker(why) = ratchet::compare(&place, &now, &after) {
+            if let Turn::Weaker(why) = ratchet::compare(&self.place(value), &now, &after) {
                 return Err(format!("{shown} would be weaker: {why}"));
             }
             let data = match after {
@@ -94,6 +93,11 @@ impl HiveChange {
             edits.push(Edit { key: value.key.clone(), name: value.name.clone(), data });
         }
         image.edit(&edits, self.at).and_then(|image| image.seal(self.at)).map_err(|why| why.to_string())
+    }
+
+    /// Returns the place that a value has on the running Windows.
+    pub(crate) fn place(&self, value: &ValueChange) -> Place {
+        Place::Registry { key: format!("{}\\{}", self.root, value.key), name: value.name.clone() }
     }
 
     /// Says each change in words for a person, one line each.

@@ -3,9 +3,13 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use evidence::state::FIREWALLD;
 use ring::digest::{SHA256, digest};
 use serde::{Deserialize, Serialize};
 use wire::hex;
+
+/// Name under which GNOME Remote Desktop is restarted.
+pub const GNOME: &str = "gnome-remote-desktop";
 
 /// Part of a machine that can be read, and written as it was read.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -24,6 +28,15 @@ pub enum Place {
         section: String,
         /// Name of the setting.
         name: String,
+    },
+    /// Rights on a file: its mode, its owner and its group, an administrator's, or with nobody in it but one user.
+    Rights {
+        /// Its path.
+        path: PathBuf,
+        /// Folder with the lists of users and groups, `/etc` on a machine that runs.
+        folder: PathBuf,
+        /// The user.
+        user: String,
     },
     /// Membership of a user in a group, in `group` and `gshadow`.
     Member {
@@ -50,6 +63,23 @@ pub enum Place {
         /// The rule, as nftables lists it.
         rule: String,
     },
+    /// Rules of the tool in charge of the firewall, which let addresses or networks in to a port; with the files in
+    /// which the tool keeps its rules.
+    Opening {
+        /// The tool: `ufw` or `firewalld`.
+        tool: String,
+        /// Zone of firewalld; of ufw empty.
+        zone: String,
+        /// The port.
+        port: u16,
+        /// The rules.
+        rules: Vec<Opened>,
+    },
+    /// A setting of GNOME Remote Desktop (`org.gnome.desktop.remote-desktop.rdp`), of the person who runs this.
+    Gnome {
+        /// Name of the setting.
+        name: String,
+    },
     /// A value of Windows' registry.
     Registry {
         /// Path of the key, from the root: `HKLM\…`.
@@ -57,6 +87,15 @@ pub enum Place {
         /// Name of the value.
         name: String,
     },
+}
+
+/// Rule of the firewall's tool, which lets an address or a network in.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Opened {
+    /// The address, or the network with its size.
+    pub from: String,
+    /// Rule that keeps everybody out of the port, by its number, before which it has to come; null where none does.
+    pub ahead_of: Option<u32>,
 }
 
 impl Place {
@@ -70,15 +109,32 @@ impl Place {
         match self {
             Self::File { path } | Self::Ini { path, .. } => vec![path.clone()],
             Self::Member { folder, .. } => vec![folder.join("group"), folder.join("gshadow")],
-            Self::Service { .. } | Self::Registry { .. } | Self::Nftables { .. } => Vec::new(),
+            Self::Opening { tool, zone, .. } if tool == FIREWALLD => {
+                let zones = Path::new("/etc/firewalld/zones");
+                vec![zones.join(format!("{zone}.xml")), zones.join(format!("{zone}.xml.old"))]
+            }
+            Self::Opening { .. } => ["/etc/ufw/user.rules", "/etc/ufw/user6.rules"].map(PathBuf::from).to_vec(),
+            // for its rights there is no need for a copy of a key
+            Self::Rights { .. }
+            | Self::Service { .. }
+            | Self::Registry { .. }
+            | Self::Nftables { .. }
+            | Self::Gnome { .. } => Vec::new(),
         }
     }
 
     /// Returns the path that names it, if one does.
     pub fn path(&self) -> Option<&Path> {
         match self {
-            Self::File { path } | Self::Ini { path, .. } | Self::Member { folder: path, .. } => Some(path),
-            Self::Service { .. } | Self::Registry { .. } | Self::Nftables { .. } => None,
+            Self::File { path }
+            | Self::Ini { path, .. }
+            | Self::Rights { path, .. }
+            | Self::Member { folder: path, .. } => Some(path),
+            Self::Service { .. }
+            | Self::Registry { .. }
+            | Self::Nftables { .. }
+            | Self::Opening { .. }
+            | Self::Gnome { .. } => None,
         }
     }
 }
@@ -88,11 +144,18 @@ impl fmt::Display for Place {
         match self {
             Self::File { path } => write!(f, "{}", path.display()),
             Self::Ini { path, section, name } => write!(f, "{} [{section}] {name}", path.display()),
+            Self::Rights { path, .. } => write!(f, "rights on {}", path.display()),
             Self::Member { group, user, .. } => write!(f, "member {user} of the group {group}"),
             Self::Service { name } => write!(f, "service {name}"),
             Self::Nftables { family, table, chain, rule } => {
                 write!(f, "nftables {family} {table} {chain}: {rule}")
             }
+            Self::Opening { tool, zone, port, rules } => {
+                let zone = if zone.is_empty() { String::new() } else { format!(", zone {zone}") };
+                let from: Vec<&str> = rules.iter().map(|rule| rule.from.as_str()).collect();
+                write!(f, "{tool}{zone}: let {} in to port {port}", from.join(", "))
+            }
+            Self::Gnome { name } => write!(f, "GNOME Remote Desktop {name}"),
             Self::Registry { key, name } => write!(f, "{key} {name}"),
         }
     }
@@ -116,10 +179,26 @@ pub enum Held {
         /// Number of its group.
         gid: u32,
     },
+    /// Rights on a file.
+    Rights {
+        /// Its permission bits.
+        mode: u32,
+        /// Number of the user that owns it.
+        uid: u32,
+        /// Number of its group.
+        gid: u32,
+    },
     /// Text of a setting: everything behind its `=`.
     Text(String),
     /// True if the service runs.
     Running(bool),
+    /// Rules of the tool in charge of the firewall.
+    Opening {
+        /// True if all are in force.
+        there: bool,
+        /// Files in which the tool keeps its rules.
+        files: Vec<RuleFile>,
+    },
     /// Value of the registry.
     Value {
         /// Its type (`REG_DWORD` is 4).
@@ -127,6 +206,21 @@ pub enum Held {
         /// Its data.
         data: Vec<u8>,
     },
+}
+
+/// File in which a tool keeps rules of the firewall: text, without anything secret.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct RuleFile {
+    /// Its path.
+    pub path: PathBuf,
+    /// Its text; null where there is no such file.
+    pub text: Option<String>,
+    /// Its permission bits.
+    pub mode: u32,
+    /// Its owner.
+    pub uid: u32,
+    /// Its group.
+    pub gid: u32,
 }
 
 /// Returns the SHA-256 of bytes, hexadecimal, lower case.
@@ -153,6 +247,15 @@ pub enum Kept {
         /// Its group.
         gid: u32,
     },
+    /// Rights on a file.
+    Rights {
+        /// Its permission bits.
+        mode: u32,
+        /// Its owner.
+        uid: u32,
+        /// Its group.
+        gid: u32,
+    },
     /// A setting.
     Text {
         /// Everything behind its `=`.
@@ -162,6 +265,13 @@ pub enum Kept {
     Running {
         /// True if it runs.
         running: bool,
+    },
+    /// Rules of the tool in charge of the firewall.
+    Opening {
+        /// True if all are in force.
+        there: bool,
+        /// Files in which the tool keeps its rules.
+        files: Vec<RuleFile>,
     },
     /// A value of the registry.
     Value {
@@ -182,8 +292,10 @@ impl Kept {
             Held::File { bytes, mode, uid, gid } => {
                 Self::File { sha256: sha256(bytes), mode: *mode, uid: *uid, gid: *gid }
             }
+            Held::Rights { mode, uid, gid } => Self::Rights { mode: *mode, uid: *uid, gid: *gid },
             Held::Text(text) => Self::Text { text: text.clone() },
             Held::Running(running) => Self::Running { running: *running },
+            Held::Opening { there, files } => Self::Opening { there: *there, files: files.clone() },
             Held::Value { kind, data } => Self::Value { kind: *kind, data: hex::encode(data) },
         }
     }
@@ -196,8 +308,10 @@ impl Kept {
             Self::File { sha256, mode, uid, gid } => {
                 Held::File { bytes: blob(sha256)?, mode: *mode, uid: *uid, gid: *gid }
             }
+            Self::Rights { mode, uid, gid } => Held::Rights { mode: *mode, uid: *uid, gid: *gid },
             Self::Text { text } => Held::Text(text.clone()),
             Self::Running { running } => Held::Running(*running),
+            Self::Opening { there, files } => Held::Opening { there: *there, files: files.clone() },
             Self::Value { kind, data } => Held::Value { kind: *kind, data: hex::decode(data)? },
         })
     }
@@ -210,9 +324,11 @@ impl Kept {
             Self::File { sha256, mode, .. } => {
                 format!("a file (mode {mode:04o}, SHA-256 {}…)", sha256.get(..12).unwrap_or(sha256))
             }
+            Self::Rights { mode, uid, gid } => format!("mode {mode:04o}, owner {uid}, group {gid}"),
             Self::Text { text } if text.trim().is_empty() => "empty".to_owned(),
             Self::Text { text } => text.trim().to_owned(),
             Self::Running { running } => if *running { "runs" } else { "stopped" }.to_owned(),
+            Self::Opening { there, .. } => if *there { "yes" } else { "no" }.to_owned(),
             Self::Value { kind: 4, data } => number(data).map_or_else(|| data.clone(), |number| number.to_string()),
             Self::Value { kind, data } => format!("type {kind}, data {data}"),
         }
@@ -232,7 +348,19 @@ mod tests {
     fn what_is_kept_is_what_was_held() {
         let file = Held::File { bytes: b"x".to_vec(), mode: 0o640, uid: 0, gid: 7 };
         let value = Held::Value { kind: 4, data: vec![1, 0, 0, 255] };
-        for held in [Held::Absent, Held::Present, file, Held::Text(" a".to_owned()), Held::Running(true), value] {
+        let rights = Held::Rights { mode: 0o600, uid: 0, gid: 7 };
+        let rules = RuleFile { path: "/r".into(), text: Some("x".to_owned()), mode: 0o640, uid: 0, gid: 7 };
+        let opening = Held::Opening { there: true, files: vec![rules] };
+        for held in [
+            Held::Absent,
+            Held::Present,
+            file,
+            rights,
+            opening,
+            Held::Text(" a".to_owned()),
+            Held::Running(true),
+            value,
+        ] {
             let kept: Kept = serde_json::from_str(&serde_json::to_string(&Kept::of(&held)).unwrap()).unwrap();
             assert_eq!(kept.held(|sum| (sum == sha256(b"x")).then(|| b"x".to_vec())), Some(held));
         }

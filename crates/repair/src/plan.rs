@@ -197,8 +197,9 @@ impl Plan {
         Ok(resolved)
     }
 
-    /// Checks what can be checked without the machine.
-    fn check(&self) -> Result<(), Refusal> {
+    /// Checks what can be checked without the machine, by what the plan says of it: its form, and that it leaves
+    /// nothing weaker, unless it is a lease.
+    pub fn check(&self) -> Result<(), Refusal> {
         if self.schema != SCHEMA {
             return Err(rule(&format!("its form is {:?} and not {SCHEMA}", self.schema)));
         }
@@ -208,8 +209,34 @@ impl Plan {
         if self.steps.len() > STEPS {
             return Err(rule(&format!("it has more than {STEPS} steps")));
         }
-        Ok(())
+        let weaker = || self.steps.iter().find_map(Step::weaker);
+        weaker().filter(|_| !self.lease).map_or(Ok(()), |(place, why)| Err(lowered(&place, &why)))
     }
+}
+
+impl Step {
+    /// Returns the place that would be weaker, and why, by what the plan says that it holds.
+    fn weaker(&self) -> Option<(Place, String)> {
+        let weighed = |place: Place, before: &Kept, after: &Kept| {
+            let (before, after) = (before.held(|_| None)?, after.held(|_| None)?);
+            match ratchet::compare(&place, &before, &after) {
+                Turn::Weaker(why) => Some((place, why)),
+                Turn::Kept => None,
+            }
+        };
+        match &self.after {
+            After::Held { held } => weighed(self.place.clone(), &self.before, held),
+            After::Hive(change) => {
+                change.values.iter().find_map(|value| weighed(change.place(value), &value.before, &value.after))
+            }
+            // bytes of a file are weighed when they are read
+            After::File(_) | After::NewKey(_) | After::NewCertificate(_) => None,
+        }
+    }
+}
+
+fn lowered(place: &Place, why: &str) -> Refusal {
+    rule(&format!("{place} would be weaker: {why}; for a while that is possible (--lease)"))
 }
 
 fn rule(why: &str) -> Refusal {
@@ -227,7 +254,8 @@ pub fn checked(steps: &[Resolved], lease: bool) -> Result<(), Refusal> {
         }
         // undone in reverse, a setting and the whole of its file would each bring back a part of the other
         let whole = |one: &Place, other: &Place| {
-            matches!(one, Place::File { path } if other.files().contains(path)) && one != other
+            let of_it = |path| other.files().contains(path) || other.path() == Some(path);
+            matches!(one, Place::File { path } if of_it(path)) && one != other
         };
         if earlier.clone().any(|other| whole(place, &other.place) || whole(&other.place, place)) {
             return Err(rule(&format!("{place} is changed as a whole and in part")));
@@ -246,7 +274,7 @@ pub fn checked(steps: &[Resolved], lease: bool) -> Result<(), Refusal> {
         if let Turn::Weaker(why) = ratchet::compare(place, &step.before, &step.after)
             && !lease
         {
-            return Err(rule(&format!("{place} would be weaker: {why}")));
+            return Err(lowered(place, &why));
         }
     }
     Ok(())

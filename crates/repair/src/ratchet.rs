@@ -1,6 +1,10 @@
 //! The ratchet: settings that matter for security, each with its order from weak to strong. No plan lowers one.
 
-use crate::place::{Held, Place};
+use std::net::IpAddr;
+
+use evidence::state::POWERFUL;
+
+use crate::place::{Held, Opened, Place};
 
 /// Direction of a change.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -11,20 +15,19 @@ pub enum Turn {
     Weaker(String),
 }
 
-/// Groups whose members are as good as the administrator, or see what is only for the administrator.
-const POWERFUL: &[&str] =
-    &["root", "wheel", "sudo", "admin", "adm", "shadow", "disk", "kmem", "docker", "lxd", "libvirt", "systemd-journal"];
-
 /// Compares what a place is to hold with what it holds.
 pub fn compare(place: &Place, before: &Held, after: &Held) -> Turn {
     match place {
         Place::File { .. } => file(before, after),
+        Place::Rights { .. } => rights(before, after),
         Place::Member { group, user, .. } if *after == Held::Present && POWERFUL.contains(&group.as_str()) => {
             Turn::Weaker(format!("the group {group} would give {user} far more than a key"))
         }
         Place::Ini { name, .. } => ordered(&setting(name), name, before, after),
+        Place::Gnome { name } => ordered(&gnome(name), name, before, after),
         Place::Registry { key, name } => ordered(&registry(key, name), name, before, after),
         Place::Nftables { rule, .. } => nftables(rule, before, after),
+        Place::Opening { rules, .. } => opening(rules, before, after),
         Place::Member { .. } | Place::Service { .. } => Turn::Kept,
     }
 }
@@ -33,9 +36,7 @@ pub fn compare(place: &Place, before: &Held, after: &Held) -> Turn {
 /// out.
 fn nftables(rule: &str, before: &Held, after: &Held) -> Turn {
     let words: Vec<&str> = rule.split_whitespace().collect();
-    let narrow = words
-        .windows(3)
-        .any(|three| three[1] == "saddr" && three[2] != "0.0.0.0/0" && three[2] != "::/0" && three[2] != "!=");
+    let narrow = words.windows(3).any(|three| three[1] == "saddr" && is_narrow(three[2]));
     let comes = *before == Held::Absent && *after == Held::Present;
     match (words.last().copied(), comes) {
         (Some("accept"), true) if !narrow => Turn::Weaker("it would let in any address".to_owned()),
@@ -43,6 +44,38 @@ fn nftables(rule: &str, before: &Held, after: &Held) -> Turn {
         (Some("drop" | "reject"), false) => Turn::Weaker("it would let in what is kept out".to_owned()),
         _ => Turn::Weaker("it is not known what this rule does".to_owned()),
     }
+}
+
+/// Rules that let in come for few addresses. What the tool writes for them into its files, the hand compares.
+fn opening(rules: &[Opened], before: &Held, after: &Held) -> Turn {
+    let (Held::Opening { there: false, .. }, Held::Opening { there: true, .. }) = (before, after) else {
+        return Turn::Weaker("it is not known what this does to the firewall".to_owned());
+    };
+    match rules.iter().find(|rule| !is_narrow(&rule.from)) {
+        Some(Opened { from, .. }) => {
+            Turn::Weaker(format!("{from} is no address and no network of a size that lets in only some"))
+        }
+        None => Turn::Kept,
+    }
+}
+
+/// True for an address, or a network that is no larger than the largest private ones.
+pub fn is_narrow(from: &str) -> bool {
+    let (address, size) = from.split_once('/').map_or((from, None), |(address, size)| (address, Some(size)));
+    let Ok(address) = address.parse::<IpAddr>() else { return false };
+    let (least, whole) = match address {
+        IpAddr::V4(_) => (8, 32),
+        // fd00::/8 is nobody's but one's own
+        IpAddr::V6(six) => (if six.segments()[0] & 0xFE00 == 0xFC00 { 8 } else { 16 }, 128),
+    };
+    let digits = |size: &str| size.bytes().all(|digit| digit.is_ascii_digit());
+    let bits = size.map_or(Some(whole), |size| size.parse().ok().filter(|_| digits(size)));
+    // networks in which addresses of IPv4 stand for themselves: ::ffff:0:0/96, 64:ff9b::/32, 2002::/16
+    let least = match address {
+        IpAddr::V6(six) if matches!(six.segments()[0], 0 | 0x64 | 0x2002) => whole,
+        _ => least,
+    };
+    !address.is_unspecified() && bits.is_some_and(|bits: u8| (least..=whole).contains(&bits))
 }
 
 /// Order of a setting: its strength, the higher the stronger; `None` for a setting of no weight.
@@ -106,6 +139,14 @@ fn setting(name: &str) -> Order {
     }
 }
 
+/// Returns the order of a setting of GNOME Remote Desktop. Whoever may only look cannot do anything.
+fn gnome(name: &str) -> Order {
+    match name {
+        "tls-cert" | "tls-key" => Order::Free,
+        _ => Order::Unknown,
+    }
+}
+
 /// True if every address of xrdp's `port` is one that other machines do not reach.
 fn stays_inside(port: &str) -> bool {
     let inside = |one: &str| {
@@ -156,6 +197,21 @@ fn number(held: &Held, missing: u32) -> Option<u32> {
         Held::Absent => Some(missing),
         Held::Value { kind: 4, data } => Some(u32::from_le_bytes(data.as_slice().try_into().ok()?)),
         _ => None,
+    }
+}
+
+/// A group that has nobody in it but the user who needs the file may read it, in place of a powerful one: the hand
+/// looks at who is in both. Of what others may do, nothing is added.
+fn rights(before: &Held, after: &Held) -> Turn {
+    let (Held::Rights { mode: was, uid: owner, .. }, Held::Rights { mode, uid, .. }) = (before, after) else {
+        return Turn::Weaker("it is not known which rights it had".to_owned());
+    };
+    if mode & !was & !0o040 != 0 {
+        Turn::Weaker(format!("its mode would be {mode:04o} instead of {was:04o}"))
+    } else if uid != owner {
+        Turn::Weaker("it would belong to somebody else".to_owned())
+    } else {
+        Turn::Kept
     }
 }
 
@@ -238,6 +294,10 @@ mod tests {
         let typo = compare(&ini("ssl_protocols"), &Held::Absent, &Held::Text("TLS1.2".to_owned()));
         assert!(matches!(typo, Turn::Weaker(_)));
         assert_eq!(compare(&ini("key_file"), &Held::Absent, &Held::Text("/k".to_owned())), Turn::Kept);
+        let gnome =
+            |name: &str| compare(&Place::Gnome { name: name.to_owned() }, &Held::Absent, &Held::Text("x".to_owned()));
+        assert_eq!(gnome("tls-key"), Turn::Kept);
+        assert!(matches!(gnome("view-only"), Turn::Weaker(_)));
         let text = Held::Value { kind: 1, data: vec![] };
         assert!(matches!(compare(&value("x", "SecurityLayer"), &dword(2), &text), Turn::Weaker(_)));
     }
@@ -253,10 +313,65 @@ mod tests {
         let comes = |rule: &str| compare(&place(rule), &Held::Absent, &Held::Present) == Turn::Kept;
         let goes = |rule: &str| compare(&place(rule), &Held::Present, &Held::Absent) == Turn::Kept;
         assert!(comes("ip saddr 192.0.2.0/24 tcp dport 3389 accept") && comes("tcp dport 3389 drop"));
-        for wide in ["tcp dport 3389 accept", "ip saddr 0.0.0.0/0 accept", "ip saddr != 192.0.2.7 accept", "jump x"] {
+        for wide in [
+            "tcp dport 3389 accept",
+            "ip saddr 0.0.0.0/0 accept",
+            "ip saddr 128.0.0.0/1 accept",
+            "ip saddr != 192.0.2.7 accept",
+            "jump x",
+        ] {
             assert!(!comes(wide), "{wide}");
         }
         assert!(goes("tcp dport 3389 accept") && !goes("tcp dport 3389 drop") && !goes("jump x"));
+    }
+
+    #[test]
+    fn a_rule_of_a_tool_is_for_some_addresses() {
+        let opening = |from: &str| Place::Opening {
+            tool: "ufw".to_owned(),
+            zone: String::new(),
+            port: 3389,
+            rules: vec![Opened { from: from.to_owned(), ahead_of: None }],
+        };
+        let held = |there| Held::Opening { there, files: Vec::new() };
+        let comes = |from: &str| compare(&opening(from), &held(false), &held(true)) == Turn::Kept;
+        for narrow in ["192.0.2.7", "192.0.2.0/24", "10.0.0.0/8", "2001:db8::/32", "fd00::7", "fd00::/8"] {
+            assert!(comes(narrow), "{narrow}");
+        }
+        for wide in [
+            "0.0.0.0/0",
+            "::/0",
+            "0.0.0.0",
+            "128.0.0.0/1",
+            "2000::/3",
+            "any",
+            "",
+            "192.0.2.0/33",
+            "192.0.2.0/x",
+            "192.0.2.0/+8",
+            "2002::/16",
+            "64:ff9b::/96",
+            "::ffff:0.0.0.0/96",
+        ] {
+            assert!(!comes(wide), "{wide}");
+        }
+        // a plan takes no rule away and changes no file beside
+        assert_ne!(compare(&opening("192.0.2.7"), &held(true), &held(false)), Turn::Kept);
+        assert_ne!(compare(&opening("192.0.2.7"), &held(true), &held(true)), Turn::Kept);
+    }
+
+    #[test]
+    fn rights_on_a_file() {
+        let place = Place::Rights { path: "/k".into(), folder: "/etc".into(), user: "xrdp".to_owned() };
+        let rights = |mode, uid, gid| Held::Rights { mode, uid, gid };
+        let kept = |before: &Held, after: &Held| compare(&place, before, after) == Turn::Kept;
+        let shut = rights(0o600, 0, 0);
+        assert!(kept(&shut, &rights(0o640, 0, 7)) && kept(&rights(0o640, 0, 0), &rights(0o640, 0, 7)));
+        assert!(kept(&rights(0o600, 0, 5), &rights(0o640, 0, 7)) && kept(&rights(0o644, 0, 0), &rights(0o640, 0, 7)));
+        for wider in [rights(0o644, 0, 0), rights(0o660, 0, 7), rights(0o640, 7, 7), rights(0o4600, 0, 0)] {
+            assert!(!kept(&shut, &wider), "{wider:?}");
+        }
+        assert!(kept(&rights(0o640, 0, 4), &rights(0o640, 0, 7)) && !kept(&Held::Absent, &shut));
     }
 
     #[test]

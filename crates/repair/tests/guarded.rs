@@ -104,7 +104,10 @@ fn guards() {
     // its clock stands until the cut was seen, however slow the machine is
     let (began, seen) = (moment().unwrap(), folder().join("seen"));
     let now = || if seen.exists() { moment().unwrap() } else { began.clone() };
-    let mut pause = || thread::sleep(PAUSE);
+    let mut pause = |_: &Terms| {
+        thread::sleep(PAUSE);
+        false
+    };
     let how = guard::watch(&run, &store(), &mut Linux::default(), &clock, &now, &mut pause).unwrap();
     fs::write(folder().join("watched"), format!("{how:?}")).unwrap();
 }

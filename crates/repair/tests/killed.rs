@@ -1,4 +1,5 @@
-//! A real process on real files, killed with signal 9 at each of its operations; and the script that works without us.
+//! A real process on real files, a hive among them, killed with signal 9 at each of its operations; and the script that
+//! works without us.
 
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used)]
@@ -12,9 +13,11 @@ use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use evidence::hive::sketch::Node;
 use repair::hand::{Failed, Hand, Unread};
 use repair::journal::{Ended, Store};
 use repair::linux::Linux;
+use repair::offline::{HiveChange, ValueChange};
 use repair::place::{Held, Kept, Place};
 use repair::plan::{After, Made, NewFile, Plan, SCHEMA, Step};
 use repair::run::{self, Applied, Third};
@@ -81,7 +84,22 @@ fn plan(folder: &Path) -> Plan {
     let text = |text: &str| After::Held { held: Kept::Text { text: text.to_owned() } };
     let new = || NewFile { name: "host".to_owned(), mode: 0o640, uid: getuid().as_raw(), gid: getgid().as_raw() };
     let member = Place::Member { folder: folder.join("etc"), group: "ssl-cert".to_owned(), user: "xrdp".to_owned() };
+    let number = |number: u32| Kept::of(&Held::Value { kind: 4, data: number.to_le_bytes().to_vec() });
+    let value = ValueChange {
+        key: r"CurrentControlSet\Control\Terminal Server".to_owned(),
+        name: "fDenyTSConnections".to_owned(),
+        before: number(1),
+        after: number(0),
+    };
+    let hive = HiveChange {
+        root: r"HKLM\SYSTEM".to_owned(),
+        values: vec![value],
+        logs: Vec::new(),
+        hibernation: None,
+        at: 134_000_000_000_000_000,
+    };
     let steps = [
+        (Place::file(folder.join("etc/SYSTEM")), After::Hive(hive)),
         (Place::file(folder.join("etc/xrdp/new-key.pem")), After::NewKey(new())),
         (Place::file(folder.join("etc/xrdp/new.pem")), After::NewCertificate(new())),
         (ini(folder, "certificate"), text("/new.pem")),
@@ -104,6 +122,10 @@ fn machine(folder: &Path) {
         ("group", "root:x:0:\nssl-cert:x:103:postgres\nxrdp:x:105:\n", 0o644),
         ("gshadow", "root:*::\nssl-cert:!::postgres\nxrdp:!::\n", 0o640),
     ];
+    let mut hive = Node::new("ROOT");
+    hive.dword("Select", "Current", 1).dword(r"ControlSet001\Control\Terminal Server", "fDenyTSConnections", 1);
+    fs::write(etc.join("SYSTEM"), hive.hive()).unwrap();
+    fs::set_permissions(etc.join("SYSTEM"), Permissions::from_mode(0o600)).unwrap();
     for (name, text, mode) in files {
         fs::write(etc.join(name), text).unwrap();
         fs::set_permissions(etc.join(name), Permissions::from_mode(mode)).unwrap();

@@ -5,6 +5,7 @@
 //! `docs/book`.
 
 mod claims;
+mod windows;
 
 use std::collections::BTreeMap;
 use std::fmt::Write;
@@ -36,6 +37,7 @@ pub fn pages() -> BTreeMap<String, String> {
         ("json.md".to_owned(), json()),
         ("explain-json.md".to_owned(), explain_json()),
         ("compare-json.md".to_owned(), compare_json()),
+        ("windows.md".to_owned(), windows::page()),
     ]);
     pages.extend(claims::pages());
     pages.extend(causes::ALL.iter().map(|cause| (format!("causes/{}.md", cause.id), cause_page(cause))));

@@ -36,7 +36,7 @@ pub(super) fn any_transport(diagnosis: &Diagnosis) -> bool {
     diagnosis.observations.iter().any(|seen| matches!(seen.told, Some(Told::Transport(_))))
 }
 
-/// Returns nothing for a connection that ended as connections do.
+/// Returns nothing for a connection that ended as connections do, unless it went through a proxy.
 fn words(connection: &CapturedConnection, to_gateway: bool) -> Option<String> {
     let mut told: Vec<String> = Vec::new();
     told.extend(connection.client_alert.as_ref().map(|alert| format!("the client sent {alert}")));
@@ -44,11 +44,17 @@ fn words(connection: &CapturedConnection, to_gateway: bool) -> Option<String> {
     told.extend(connection.host_alert.as_ref().map(|alert| format!("the {other} sent {alert}")));
     told.extend(connection.notes.iter().map(|doubt| doubt.words().to_owned()));
     told.extend(connection.ended.clone().filter(|ended| ended.starts_with("reset") || !told.is_empty()));
-    (!told.is_empty()).then(|| {
-        let CapturedConnection { client, sent, received, .. } = connection;
-        let whither = if to_gateway { " to the gateway" } else { "" };
-        format!("the connection from {client}{whither} ({sent} bytes sent, {received} received): {}", told.join(", "))
-    })
+    let CapturedConnection { client, sent, received, through, .. } = connection;
+    let whither = match through {
+        Some(proxy) => format!(" through {proxy}"),
+        None if to_gateway => " to the gateway".to_owned(),
+        None => String::new(),
+    };
+    if told.is_empty() {
+        return through.is_some().then(|| format!("the connection from {client} went{whither}"));
+    }
+    let told = told.join(", ");
+    Some(format!("the connection from {client}{whither} ({sent} bytes sent, {received} received): {told}"))
 }
 
 fn transport(diagnosis: &Diagnosis, seen: &ReportObservation, transport: &CapturedTransport) -> String {

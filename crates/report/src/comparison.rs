@@ -1,5 +1,6 @@
 //! A comparison in words, and as the published JSON.
 
+use diagnosis::Stage;
 use diagnosis::compare::{Compared, Comparison, Difference, Likeness, SCHEMA};
 use diagnosis::printable::counted;
 use diagnosis::report::Verdict;
@@ -87,8 +88,16 @@ fn conclusion(comparison: &Comparison) -> (&'static str, String) {
             (RED, format!("{}:", capital(&count)))
         }
         Likeness::Same => (GREEN, "No difference that matters.".to_owned()),
+        Likeness::Undetermined if [&comparison.working, &comparison.broken].into_iter().all(unheard) => {
+            (YELLOW, "Neither of them answered, so there is nothing to compare.".to_owned())
+        }
         Likeness::Undetermined => (YELLOW, "No difference was seen, but too little was seen to say so.".to_owned()),
     }
+}
+
+/// True if not even a connection came about.
+fn unheard(side: &Compared) -> bool {
+    side.reached.is_none_or(|reached| reached < Stage::Tcp)
 }
 
 fn title(difference: &Difference) -> String {
@@ -98,6 +107,7 @@ fn title(difference: &Difference) -> String {
             None => "a fault of the working one alone".to_owned(),
         },
         "stage" => format!("the stage {}", difference.stage.word()),
+        "answer-time" => format!("the time of the stage {}", difference.stage.word()),
         aspect => aspect.replace('-', " ").replace("tls", "TLS").replace("tcp", "TCP").replace("credssp", "CredSSP"),
     };
     format!("{} ({})", capital(&name), severity_word(difference.severity))
@@ -123,6 +133,12 @@ fn notes(comparison: &Comparison) -> Vec<String> {
     }
     if comparison.broken.verdict == Verdict::Healthy {
         notes.push("no fault was found at the one that was named as broken.".to_owned());
+    }
+    if let Some(words) = &comparison.one_machine {
+        notes.push(format!(
+            "both are one machine, as far as was seen: {words}. If two are meant, a forward or a record leads to the \
+             wrong one."
+        ));
     }
     if !comparison.shared.is_empty() {
         notes.push(format!("both have: {}.", comparison.shared.join(", ")));

@@ -45,7 +45,7 @@ pub const ALL: &[Guide] = &[
         text: include_str!("../../../docs/book/through-a-vpn.md"),
         title: "Through a VPN",
         about: "the connection fails, stalls or is cut only through the VPN",
-        keywords: "vpn rdp, vpn disconnects, disconnects immediately over vpn, over vpn, mtu vpn, vpn rdp black screen",
+        keywords: "vpn rdp, vpn disconnects, disconnects immediately over vpn, over vpn, mtu vpn",
     },
     Guide {
         id: "behind-a-gateway",
@@ -59,7 +59,7 @@ pub const ALL: &[Guide] = &[
         text: include_str!("../../../docs/book/after-an-update.md"),
         title: "After an update",
         about: "it worked until Windows, the client or a product on the way was updated",
-        keywords: "after windows update, rdp stopped working after update, update broke remote desktop, after kb, rdp wrapper, patched termsrv.dll",
+        keywords: "after windows update, after upgrade to windows 11, upgrade broke rdp, rdp stopped working after update, update broke remote desktop, after kb, rdp wrapper, patched termsrv.dll",
     },
     Guide {
         id: "compare-two-hosts",
@@ -88,9 +88,10 @@ pub const ALL: &[Guide] = &[
     Guide {
         id: "repair-xrdp",
         text: include_str!("../../../docs/book/repair-xrdp.md"),
-        title: "Repair xrdp or a Windows disk, with a way back",
-        about: "what rdpdoctor fix changes on an xrdp, what it never does, and how to get out when everything fails",
-        keywords: "repair xrdp, fix xrdp, xrdp ssl-cert group, undo a fix",
+        title: "Repair xrdp, GNOME Remote Desktop or a Windows disk, with a way back",
+        about: "what rdpdoctor fix changes on a server of Linux, what it never does, and how to get out when everything \
+                fails",
+        keywords: "repair xrdp, fix xrdp, xrdp ssl-cert group, repair gnome remote desktop, undo a fix",
     },
     Guide {
         id: "collect-evidence",

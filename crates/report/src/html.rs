@@ -191,6 +191,9 @@ impl Page {
             for path in words::paths(diagnosis) {
                 page.element("p", &format!("The path: {path}."));
             }
+            for way in words::ways(diagnosis) {
+                page.element("p", &format!("The machines on the way: {way}."));
+            }
         });
     }
 

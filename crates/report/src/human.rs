@@ -126,6 +126,9 @@ impl Paper {
         for path in words::paths(diagnosis) {
             self.wrapped("  path: ", &path);
         }
+        for way in words::ways(diagnosis) {
+            self.wrapped("  hops: ", &way);
+        }
         self.blank();
     }
 
@@ -185,7 +188,7 @@ impl Paper {
         let Some(cause) = finding.cause_here() else { return };
         self.wrapped("  why:  ", cause.page.why);
         self.wrapped("  do:   ", cause.page.how_to_fix);
-        self.beware(cause.id);
+        self.beware(finding);
         let given = words::given(diagnosis, finding, &cause);
         self.command(&format!("prove it {}:", words::prove_place(&cause)), &given.fill(cause.page.command));
         if let Some(fix) = finding.fixes.first().and_then(|id| fixes::find(id)) {
@@ -214,8 +217,8 @@ impl Paper {
         }
     }
 
-    fn beware(&mut self, cause: &str) {
-        if let Some(warning) = words::beware(cause) {
+    fn beware(&mut self, finding: &Finding) {
+        if let Some(warning) = words::beware(finding) {
             self.wrapped("  beware: ", &warning);
         }
     }

@@ -6,8 +6,12 @@
 //!   id        of a message its name; `list` is what stands before it (message, avd)
 //!   to        of a lead the ids of entries, the one that is meant first
 //!   says      texts by which it is known, in any spelling of capitals and signs; `*` stands for a few words
+//!   begins    beginnings of words that are followed by digits, such as the numbers of Entra's refusals
 //!   topics    words of people who have no message: each is a list of words that all have to be there, `|` between
-//!             words of which one is enough; they count where Remote Desktop is named
+//!             words of which one is enough, and `(not)` for any word that tells of trouble; they count where Remote
+//!             Desktop is named
+//!   concepts  words of `data/glossary.toml` that all have to be there, in whatever language: a dialog that is known by
+//!             none of its sentences
 //!   alone     true where the words of a topic are enough, without Remote Desktop being named
 //!   rank      1: it hardly says what is wrong, 2: it narrows it, 3 (usual): it says so, 4: it names the cause
 //!   generic   other programs say so too: it counts only where nothing speaks of another program
@@ -23,10 +27,14 @@ use diagnosis::codes::{Link, Sureness};
 const FILES: &[&str] = &[
     include_str!("../data/messages/mstsc.toml"),
     include_str!("../data/messages/languages.toml"),
+    include_str!("../data/messages/languages-logon.toml"),
+    include_str!("../data/messages/dialogs.toml"),
     include_str!("../data/messages/freerdp.toml"),
     include_str!("../data/messages/linux-hosts.toml"),
     include_str!("../data/messages/clients.toml"),
     include_str!("../data/messages/azure.toml"),
+    include_str!("../data/messages/entra.toml"),
+    include_str!("../data/messages/events.toml"),
     include_str!("../data/messages/names.toml"),
     include_str!("../data/messages/symptoms.toml"),
 ];
@@ -45,8 +53,12 @@ pub struct Message {
     pub program: String,
     /// Texts by which it is known.
     pub says: Vec<String>,
+    /// Beginnings of words that are followed by digits, in lower case.
+    pub begins: Vec<String>,
     /// Words by which a symptom is known.
     pub topics: Vec<String>,
+    /// Words of the glossary by which a dialog in another language is known.
+    pub concepts: Vec<String>,
     /// Its words are enough where Remote Desktop is not named.
     pub alone: bool,
     /// How much it says, from 1 to 4.
@@ -93,6 +105,8 @@ struct Own {
     #[serde(default)]
     says: Vec<String>,
     #[serde(default)]
+    begins: Vec<String>,
+    #[serde(default)]
     topics: Vec<String>,
     #[serde(default)]
     alone: bool,
@@ -121,6 +135,8 @@ struct Lead {
     says: Vec<String>,
     #[serde(default)]
     topics: Vec<String>,
+    #[serde(default)]
+    concepts: Vec<String>,
     #[serde(default)]
     alone: bool,
     #[serde(default = "usual_rank")]
@@ -159,7 +175,9 @@ impl From<Own> for Message {
             to: Vec::new(),
             program: own.program,
             says: own.says,
+            begins: own.begins,
             topics: own.topics,
+            concepts: Vec::new(),
             alone: own.alone,
             rank: own.rank,
             generic: own.generic,
@@ -183,7 +201,9 @@ impl From<Lead> for Message {
             to: lead.to,
             program: String::new(),
             says: lead.says,
+            begins: Vec::new(),
             topics: lead.topics,
+            concepts: lead.concepts,
             alone: lead.alone,
             rank: lead.rank,
             generic: lead.generic,
@@ -243,7 +263,9 @@ mod tests {
     fn a_message_says_what_it_means_and_where_that_comes_from() {
         let mut ids = std::collections::BTreeSet::new();
         for message in all() {
-            let known_by = !message.says.is_empty() || !message.topics.is_empty();
+            let known_by = [&message.says, &message.topics, &message.concepts, &message.begins]
+                .iter()
+                .any(|words| !words.is_empty());
             assert!((1..=4).contains(&message.rank) && known_by, "{message:?}");
             let Some(id) = &message.id else { continue };
             assert!(ids.insert(id.to_lowercase()), "{id} is there twice");

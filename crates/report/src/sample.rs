@@ -30,11 +30,8 @@ pub(super) fn diagnosis(words: &str) -> Diagnosis {
         }],
         servers: Vec::new(),
         measured_paths: Vec::new(),
-        client: ReportClient {
-            profile: "mstsc-11".to_owned(),
-            name: "a current mstsc (Windows 11)".to_owned(),
-            source: "default".to_owned(),
-        },
+        ways: Vec::new(),
+        client: client(),
         symptom: None,
         verdict: Verdict::Faulty,
         reached: Some(Stage::X224),
@@ -76,5 +73,13 @@ pub(super) fn diagnosis(words: &str) -> Diagnosis {
         timeline: Vec::new(),
         files: Vec::new(),
         paths: Vec::new(),
+    }
+}
+
+fn client() -> ReportClient {
+    ReportClient {
+        profile: "mstsc-11".to_owned(),
+        name: "a current mstsc (Windows 11)".to_owned(),
+        source: "default".to_owned(),
     }
 }

@@ -9,7 +9,7 @@ use diagnosis::fixes::Safety;
 use diagnosis::fixes::change::Change;
 use diagnosis::printable::counted;
 use diagnosis::report::{Diagnosis, Finding, Outcome, StageResult, Verdict};
-use diagnosis::{Role, Stage, fixes};
+use diagnosis::{Role, Stage, causes, fixes};
 
 use super::scripts::{self, Script};
 use super::words::{self, capital};
@@ -202,7 +202,7 @@ fn actions(diagnosis: &Diagnosis, finding: &Finding) -> Vec<Part> {
     if let Some(place) = proves {
         parts.insert(place + 1, Part::new("Look for", cause.page.confirm).rows(3).spare(1));
     }
-    parts.extend(words::beware(cause.id).map(|text| Part::new("Beware", &capital(&text)).rows(1).spare(4)));
+    parts.extend(words::beware(finding).map(|text| Part::new("Beware", &capital(&text)).rows(1).spare(4)));
     parts
 }
 
@@ -284,12 +284,21 @@ fn open(diagnosis: &Diagnosis) -> Option<Part> {
     {
         return None;
     }
-    let (here, later) = words::open_here(diagnosis);
+    let (mut here, mut later) = words::open_here(diagnosis);
+    let blocked = diagnosis.findings.first().is_some_and(|first| first.severity == Severity::Blocking);
+    if blocked {
+        // what only hampers a connection, or lies behind where it broke, does not explain that it broke
+        here.retain(|id| causes::find(id).is_none_or(|cause| cause.severity == Severity::Blocking));
+        later = None;
+    }
     let later = later
         .map(|(stage, count)| format!("{} in the steps after {}", counted(count, "cause", "causes"), stage.word()));
     let here = (!here.is_empty()).then(|| few(&here, NAMES));
     let text = here.into_iter().chain(later).collect::<Vec<_>>().join("; ");
-    let label = if diagnosis.verdict == Verdict::Faulty { "It may also be" } else { "Not ruled out" };
+    if text.is_empty() {
+        return None;
+    }
+    let label = if blocked { "It may also be" } else { "Not ruled out" };
     Some(Part::new(label, &format!("{text}.")).spare(1))
 }
 

@@ -107,7 +107,7 @@ pub(super) fn of_fix(diagnosis: &Diagnosis, finding: &Finding, cause: &Cause, fi
     let run: Vec<&str> =
         texts.iter().zip(&lines).filter(|(_, line)| !line.starts_with('#')).map(|(text, _)| text.as_str()).collect();
     Script {
-        name: format!("fix-{}.{}", fix.id, if fix.is_of_xrdp() { "sh" } else { POWERSHELL }),
+        name: format!("fix-{}.{}", fix.id, if fix.is_of_linux() { "sh" } else { POWERSHELL }),
         about: format!(
             "{}, {} ({}).{sure} Read it line by line before you run it.",
             fix.title,

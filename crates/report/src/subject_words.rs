@@ -50,6 +50,7 @@ pub(super) fn head(diagnosis: &Diagnosis) -> String {
     let basis = match (diagnosis.client.source.as_str(), diagnosis.client.profile.as_str()) {
         ("evidence", "captured") => " (what it offers is what the capture shows)".to_owned(),
         ("evidence", profile) => format!(" (what its registry says, the rest as {profile})"),
+        ("this-computer", profile) => format!(" (this computer's own settings, the rest as {profile})"),
         _ => String::new(),
     };
     if let Some(target) = &diagnosis.target {
@@ -62,17 +63,17 @@ pub(super) fn head(diagnosis: &Diagnosis) -> String {
     let addresses = (addresses > 0).then(|| {
         let each = match (own.is_empty(), addresses) {
             (true, _) => "",
-            (false, 1) => ", for its own client",
-            (false, _) => ", each for its own client",
+            (false, 1) => " (for its own client)",
+            (false, _) => " (each for its own client)",
         };
         format!("{}{each}", counted(addresses, "address", "addresses"))
     });
-    let machines = (machines > 0).then(|| format!("records of {}", counted(machines, "machine", "machines")));
+    let machines = (machines > 0).then(|| counted(machines, "machine", "machines"));
     let what: Vec<String> = addresses.into_iter().chain(machines).collect();
     // a log of several machines is a piece for each of them
     let files: BTreeSet<&String> = diagnosis.files.iter().collect();
     let files = counted(files.len(), "file", "files");
-    format!("the evidence in {files}: {}, for {client}{basis}", what.join("; "))
+    format!("{files}: {}, judged for {client}{basis}", what.join(" and "))
 }
 
 /// Iterates over recorded machines; one that is both host and client counts once.

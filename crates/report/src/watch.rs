@@ -17,8 +17,6 @@ use super::format::Style;
 use super::human::Paper;
 use super::human_timeline::second;
 
-/// Most changes that the words of a summary repeat.
-const CHANGES: usize = 12;
 /// Most differences that are told of one change; JSON has them all.
 const DIFFERENCES: usize = 4;
 /// Bars of a sparkline, low to high.
@@ -55,6 +53,13 @@ pub fn live(watch: &Watch, round: &WatchRound, interval: Duration) -> String {
     line
 }
 
+/// Writes how the host is when a watch begins; later only changes are told.
+pub fn beginning(round: &WatchRound, style: Style) -> Outward {
+    let mut page = Paper::new(style);
+    page.line(&format!("{} UTC at the beginning: {}", second(&round.at), state(&round.state)));
+    Door::Painted.out(&page.text(), style.colour)
+}
+
 /// Writes a change for a terminal.
 pub fn change(change: &WatchChange, style: Style) -> Outward {
     let mut page = Paper::new(style);
@@ -62,12 +67,14 @@ pub fn change(change: &WatchChange, style: Style) -> Outward {
     Door::Painted.out(&page.text(), style.colour)
 }
 
-/// Writes the summary for a terminal.
+/// Writes the summary for a terminal. Changes stand above it already, each from the moment it was seen.
 pub fn summary(summary: &WatchSummary, style: Style) -> Outward {
     let mut page = Paper::new(style);
     let rounds = format!("{} in {}", rounds(summary.rounds), seconds(summary.seconds));
-    let down = summary.rounds - summary.up - summary.undetermined;
-    let mut counts = vec![format!("up in {}", summary.up), format!("down in {down}")];
+    let mut counts = vec![format!("up in {}", summary.up), format!("down in {}", summary.down())];
+    if summary.at_times > 0 {
+        counts.push(format!("failed at times in {}", summary.at_times));
+    }
     if summary.undetermined > 0 {
         counts.push(format!("could not tell in {}", summary.undetermined));
     }
@@ -100,13 +107,6 @@ pub fn summary(summary: &WatchSummary, style: Style) -> Outward {
         let jumps = counted_times(summary.jumps);
         page.wrapped("", &format!("The clock of this computer jumped {jumps} (sleep, or it was set)."));
     }
-    let first = summary.changes.len().saturating_sub(CHANGES);
-    if first > 0 {
-        page.line(&format!("The last {CHANGES} changes:"));
-    }
-    for change in summary.changes.iter().skip(first) {
-        told(&mut page, change);
-    }
     page.wrapped(
         "",
         &format!("{}. No logon was attempted.", counted_of(summary.connections, "connection", "connections")),
@@ -121,7 +121,11 @@ fn told(page: &mut Paper, change: &WatchChange) {
         WatchEvent::Changed => (YELLOW, "CHANGED"),
     };
     let event = page.paint(colour, event);
-    let before = if change.from.up { "up" } else { "down" };
+    let before = match &change.from {
+        WatchState { up: true, .. } => "up",
+        WatchState { at_times: true, .. } => "failing at times",
+        _ => "down",
+    };
     page.line(&format!("{} UTC {event}: {}", second(&change.at), state(&change.to)));
     let between = format!(
         "between {} and {} after the beginning (round {}); before that it was {before} for {}: {}.",
@@ -136,9 +140,8 @@ fn told(page: &mut Paper, change: &WatchChange) {
         let name = difference.aspect.replace('-', " ");
         page.wrapped("    ", &format!("{name}: {} while it was up, now {}", difference.working, difference.broken));
     }
-    match change.event {
-        WatchEvent::Back if change.differences.is_empty() => page.line("    everything is as it was before."),
-        _ => {}
+    if change.event == WatchEvent::Back && change.compared && change.differences.is_empty() {
+        page.line("    everything is as it was before.");
     }
 }
 
@@ -148,6 +151,7 @@ fn state(state: &WatchState) -> String {
     match (state.up, state.verdict, state.failed) {
         (true, _, _) if causes.is_empty() => "up".to_owned(),
         (true, ..) => format!("up, with {causes}"),
+        (false, ..) if state.at_times => format!("fails at times: {causes}"),
         (false, Verdict::Undetermined, None) => "could not tell".to_owned(),
         (false, _, Some(at)) if causes.is_empty() => format!("down at {}", at.word()),
         (false, _, Some(at)) => format!("down at {}: {causes}", at.word()),

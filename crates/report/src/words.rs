@@ -56,7 +56,7 @@ pub(super) fn judged_for(diagnosis: &Diagnosis) -> Option<String> {
         TimeSource::Attempt => return None,
         TimeSource::Option => "as --at says",
         TimeSource::Evidence => "the newest time in the files (--at TIME for another)",
-        TimeSource::Reading => "the time of reading, because the files have no timestamps (--at TIME for another)",
+        TimeSource::Reading => "the time of reading (--at TIME for another)",
     };
     Some(format!("judged for {at}, {whose}{own}"))
 }
@@ -128,9 +128,11 @@ pub(super) fn consequences(diagnosis: &Diagnosis, finding: &Finding) -> Vec<Stri
     sentences
 }
 
-/// Returns the most harmful advice that blames this cause: of several the first, the page has them all.
-pub(super) fn beware(cause: &str) -> Option<String> {
-    let (text, id) = claims::about_cause(cause).find_map(|claim| Some((claim.beware.as_ref()?, &claim.id)))?;
+/// Returns the most harmful advice that blames this cause: of several the first, the page has them all. Nothing where
+/// another server than Windows answers, since what circulates is about Windows.
+pub(super) fn beware(finding: &Finding) -> Option<String> {
+    let mut claims = claims::about_cause(&finding.cause).filter(|_| finding.advice.is_none());
+    let (text, id) = claims.find_map(|claim| Some((claim.beware.as_ref()?, &claim.id)))?;
     Some(format!("{text} (rdpdoctor explain {id})"))
 }
 
@@ -241,7 +243,8 @@ pub(super) fn prove_place(cause: &Cause) -> String {
 
 /// True for a command of a Unix shell.
 pub(super) fn of_unix(command: &str) -> bool {
-    command.starts_with("grep ") || command.starts_with("ps ") || command.contains("/var/log/")
+    const PROGRAMS: [&str; 8] = ["grep", "ps", "ss", "sudo", "grdctl", "openssl x509", "systemctl", "df"];
+    PROGRAMS.iter().any(|name| command.starts_with(&format!("{name} "))) || command.contains("/var/log/")
 }
 
 /// Says which server most likely answers at each address, where its answers tell something.
@@ -261,6 +264,21 @@ pub(super) fn paths(diagnosis: &Diagnosis) -> Vec<String> {
         let trip = path.round_trip_milliseconds.map_or(String::new(), |time| format!("round trip {time:.1} ms, "));
         let (there, back) = (path.lost_to_host, path.lost_from_host);
         format!("{whose}{trip}{} of {} packets to it lost, {} of {} from it", there.lost, there.of, back.lost, back.of)
+    });
+    told.collect()
+}
+
+/// Tells the machines on the way to each address, where they were looked for.
+pub(super) fn ways(diagnosis: &Diagnosis) -> Vec<String> {
+    let told = diagnosis.ways.iter().map(|way| {
+        let whose = subject_words::whose(diagnosis, way.subject).map_or(String::new(), |name| format!("to {name}: "));
+        let routers = way.routers.iter().map(|router| format!("{} {}", router.hop, router.addresses.join(" or ")));
+        let end = match (way.hops, way.answer.as_deref()) {
+            (Some(hops), Some("accepted")) => format!("{hops} the host"),
+            (Some(hops), Some(answer)) => format!("{hops} somebody who says {answer}"),
+            _ => "nothing answers behind".to_owned(),
+        };
+        format!("{whose}{}", routers.chain([end]).collect::<Vec<_>>().join(", "))
     });
     told.collect()
 }
@@ -334,6 +352,7 @@ mod tests {
         assert_eq!(judged_for(&report).as_deref(), Some(newest));
         let connection = CapturedConnection {
             client: "192.0.2.9:50100".to_owned(),
+            through: None,
             server_name: None,
             cookie: false,
             sent: 0,

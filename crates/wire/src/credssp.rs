@@ -8,6 +8,9 @@ use crate::der;
 /// The most bytes that we accept as one `TSRequest`. Real ones with an NTLM CHALLENGE have about 400.
 pub const LIMIT: usize = 64 * 1024;
 
+/// Newest `version` of a `TSRequest` ([MS-CSSP] 2.2.1), which this program says unless it asks for another.
+pub const NEWEST: u32 = 6;
+
 /// `TSRequest` without the fields that only exist after authentication.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TsRequest {

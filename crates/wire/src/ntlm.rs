@@ -70,6 +70,9 @@ pub enum ChallengeFlaw {
     NoTargetInfo,
     /// Its flags agree to no NTLM, or to no set of characters ([MS-NLMP] 2.2.2.5); the flags.
     Flags(u32),
+    /// Its flags agree to no key of 128 bits, which we asked for; the flags. [MS-NLMP] 3.1.5.1.2 with its note on
+    /// `ClientRequire128bitEncryption`: Windows 7 and later go on with none such.
+    ShortKey(u32),
     /// `MsvAvNbComputerName` or `MsvAvNbDomainName` is not there at all, not even empty ([MS-NLMP] 2.2.2.1).
     NoNames,
     /// It comes with SPNEGO's `accept-completed`, though nobody has proved anything yet (RFC 4178 section 4.2.2).
@@ -78,6 +81,8 @@ pub enum ChallengeFlaw {
 
 /// `NTLMSSP_NEGOTIATE_NTLM` ([MS-NLMP] 2.2.2.5).
 const NTLM: u32 = 0x0000_0200;
+/// `NTLMSSP_NEGOTIATE_128`.
+const KEY_128: u32 = 0x2000_0000;
 /// `NTLMSSP_NEGOTIATE_UNICODE` and `NTLM_NEGOTIATE_OEM`: one of them has to be.
 const CHARACTERS: u32 = 0x0000_0003;
 
@@ -86,7 +91,11 @@ const FILETIME_EPOCH: i64 = 11_644_473_600;
 
 /// A FILETIME (100 ns since 1601-01-01 UTC) as a date, or `None` outside the years that a date can have.
 pub fn filetime(ticks: u64) -> Option<OffsetDateTime> {
-    OffsetDateTime::from_unix_timestamp_nanos(unix_nanoseconds(ticks)).ok()
+    // logs ask for two of them in each entry, and 128 bits divide slowly
+    let (seconds, rest) = (ticks / 10_000_000, ticks % 10_000_000);
+    let seconds = i64::try_from(seconds).ok()?.checked_sub(FILETIME_EPOCH)?;
+    let rest = u32::try_from(rest).ok()?.checked_mul(100)?;
+    OffsetDateTime::from_unix_timestamp(seconds).ok()?.replace_nanosecond(rest).ok()
 }
 
 /// A FILETIME as nanoseconds since 1970-01-01 UTC, also beyond the years that a date can have.
@@ -144,8 +153,10 @@ impl Challenge {
             Some(ChallengeFlaw::NoTargetInfo)
         } else if flags & NTLM == 0 || flags & CHARACTERS == 0 {
             Some(ChallengeFlaw::Flags(flags))
+        } else if !named {
+            Some(ChallengeFlaw::NoNames)
         } else {
-            (!named).then_some(ChallengeFlaw::NoNames)
+            (flags & KEY_128 == 0).then_some(ChallengeFlaw::ShortKey(flags))
         };
         Ok(challenge)
     }
@@ -286,6 +297,7 @@ mod tests {
         assert_eq!(flags(0xE28A_8035), Some(ChallengeFlaw::Flags(0xE28A_8035)), "no NTLM");
         assert_eq!(flags(0xE28A_8234), Some(ChallengeFlaw::Flags(0xE28A_8234)), "no characters");
         assert_eq!(flags(0xE28A_8236), None, "characters of the machine are enough");
+        assert_eq!(flags(0xC28A_8235), Some(ChallengeFlaw::ShortKey(0xC28A_8235)));
         let mut empty = message.clone();
         empty[40..48].fill(0);
         assert_eq!(flaw(&empty), Some(ChallengeFlaw::NoTargetInfo));

@@ -1,7 +1,7 @@
 //! The beginning of a UDP transport: SYN and SYN+ACK of RDPEUDP.
 //!
-//! Source: [MS-RDPEUDP] 2.2.2.1 (header), 2.2.2.5 (SYN data), 2.2.2.8 (correlation id), 2.2.2.9 (SYN data, extended).
-//! Big endian.
+//! Source: [MS-RDPEUDP] 2.2.2.1 (header), 2.2.2.5 (SYN data), 2.2.2.8 (correlation id), 2.2.2.9 (SYN data, extended),
+//! 3.1.5.1.1 (how a SYN is made), 4.1.1 (its padding). Big endian.
 
 use crate::bytes::{DecodeError, Reader};
 
@@ -12,6 +12,28 @@ const FLAG_CORRELATION_ID: u16 = 0x0800;
 const FLAG_SYN_EXTENDED: u16 = 0x1000;
 /// The sizes in bytes that a side may name as its largest datagram.
 const MTU: std::ops::RangeInclusive<u16> = 1132..=1232;
+
+/// The size of a SYN, which is filled with zeros: the largest datagram that there is.
+const SIZE: u16 = 1232;
+/// Datagrams that we say we have room for.
+const WINDOW: u16 = 64;
+
+/// Outcome of one SYN.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DatagramAnswer {
+    /// A SYN+ACK: the host offers a transport over UDP.
+    Accepted,
+    /// A datagram that is none.
+    Odd,
+    /// ICMP: nobody has the port.
+    Refused,
+    /// ICMP, or this computer: there is no way to the host.
+    Unreachable,
+    /// Nothing in time.
+    Silent,
+    /// We could not ask.
+    OwnFailure,
+}
 
 /// A datagram that begins a UDP transport.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -25,6 +47,15 @@ pub struct Syn {
 }
 
 impl Syn {
+    /// The datagram that asks for a reliable transport of version 1; `sequence` is by chance.
+    pub fn request(sequence: u32) -> Vec<u8> {
+        let header = [&u32::MAX.to_be_bytes()[..], &WINDOW.to_be_bytes(), &FLAG_SYN.to_be_bytes()].concat();
+        let data = [&sequence.to_be_bytes()[..], &SIZE.to_be_bytes(), &SIZE.to_be_bytes()].concat();
+        let mut datagram = [header, data].concat();
+        datagram.resize(SIZE.into(), 0);
+        datagram
+    }
+
     /// Reads a datagram; an error for one that is no SYN.
     pub fn decode(bytes: &[u8]) -> Result<Self, DecodeError> {
         let mut reader = Reader::new(bytes);
@@ -74,6 +105,13 @@ mod tests {
         assert_eq!(Syn::decode(&answer), Ok(Syn { acknowledges: true, ..syn }));
         answer[12] = 9;
         assert!(Syn::decode(&answer).is_err(), "no such MTU");
+    }
+
+    #[test]
+    fn our_own_is_a_syn_of_full_size() {
+        let own = Syn::request(7);
+        assert_eq!((own.len(), &own[8..12]), (1232, &[0, 0, 0, 7][..]));
+        assert_eq!(Syn::decode(&own), Ok(Syn { acknowledges: false, lossy: false, version: None }));
     }
 
     proptest::proptest! {

@@ -4,7 +4,10 @@
 //! replays into the same outcome without a socket. The format is lines of words; `#` starts a comment. Nothing behind
 //! an NTLM CHALLENGE exists in a probe, so no secret can be in one.
 
+mod datagram;
+mod hops;
 pub(crate) mod line;
+mod naming;
 mod redaction;
 mod text;
 
@@ -13,6 +16,9 @@ use std::time::Duration;
 
 use time::OffsetDateTime;
 
+pub use datagram::DatagramRecord;
+pub use hops::HopsRecord;
+pub use naming::{DnsLookup, NameSettings, Neighbours};
 pub use text::ParseError;
 
 use crate::figures::TcpFigures;
@@ -39,8 +45,16 @@ pub struct Transcript {
 pub enum Record {
     /// The look-up of the name that was typed.
     Name(NameLookup),
+    /// Settings of this computer's resolver, as far as they matter to it.
+    Settings(NameSettings),
+    /// A question to a name server.
+    Dns(DnsLookup),
     /// A TCP connection.
     Connection(ConnectionRecord),
+    /// A SYN over UDP.
+    Datagram(DatagramRecord),
+    /// SYNs that may pass only so many routers.
+    Hops(HopsRecord),
 }
 
 impl Transcript {
@@ -48,7 +62,7 @@ impl Transcript {
     pub fn name(&self) -> Option<&NameLookup> {
         self.records.iter().find_map(|record| match record {
             Record::Name(lookup) => Some(lookup),
-            Record::Connection(_) => None,
+            _ => None,
         })
     }
 
@@ -56,7 +70,7 @@ impl Transcript {
     pub fn connections(&self) -> impl Iterator<Item = &ConnectionRecord> {
         self.records.iter().filter_map(|record| match record {
             Record::Connection(connection) => Some(connection),
-            Record::Name(_) => None,
+            _ => None,
         })
     }
 
@@ -64,7 +78,7 @@ impl Transcript {
     pub fn connections_mut(&mut self) -> impl Iterator<Item = &mut ConnectionRecord> {
         self.records.iter_mut().filter_map(|record| match record {
             Record::Connection(connection) => Some(connection),
-            Record::Name(_) => None,
+            _ => None,
         })
     }
 }
@@ -132,6 +146,8 @@ pub enum Entry {
     TunnelReceived(Vec<u8>),
     /// Figures of the operating system about the connection, taken just before it was closed.
     Figures(TcpFigures),
+    /// Word of a router that the hello could not go further: its time to live was over.
+    Expired,
 }
 
 impl ConnectionRecord {

@@ -24,6 +24,8 @@ const ELSEWHERE: &[&str] = &[
     "exported_events",
     "firewall_log",
     "firewall_rules",
+    "firewall_profiles",
+    "policy_report",
     "journal",
     "process_monitor_log",
     "registry_export",

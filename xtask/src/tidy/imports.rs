@@ -41,12 +41,15 @@ const FLOORS: &[(&str, &[&str])] = &[
     ),
     (
         "diagnosis",
-        &["accesses as_client attempts audit case claims mtu notices path tries watched", "cause need stage survey"],
+        &[
+            "accesses as_client attempts audit case claims hops mtu notices path tries watched",
+            "cause need pace stage survey",
+        ],
     ),
     (
         "diagnosis",
         &[
-            "client earlier identity keys logs refusals regressions server setting timeline value xrdp",
+            "client earlier identity keys linux logs refusals regressions server setting timeline value xrdp",
             "causes fixes ladder order report",
         ],
     ),
@@ -63,7 +66,7 @@ const FLOORS: &[(&str, &[&str])] = &[
             "linux",
         ],
     ),
-    ("diagnosis", &["assemble next planner diagnose", "compare control interview sketch", "watch"]),
+    ("diagnosis", &["assemble next planner diagnose", "compare control interview naming sketch", "watch"]),
     (
         "report",
         &["door", "format guides messages search xml", "captured human_timeline subject_words survey_words words"],

@@ -27,6 +27,26 @@ const OF_WINDOWS: &[&str] = &[
     "wevtapi.dll",
     "ws2_32.dll",
 ];
+/// Functions that succeed under Wine and do nothing there, or answer what is not so; `CoCreateInstance` leads to the
+/// firewall's, the network list's and WMI's objects, which do. A test that passes with one of them means nothing, so
+/// the program may want none of them. `EvtOpenLog` fails there and says so: the tests see that such a log is unread.
+const LYING: &[&str] = &[
+    "CoCreateInstance",
+    "CreateTransaction",
+    "CryptAcquireCertificatePrivateKey",
+    "EnumDependentServicesA",
+    "EnumDependentServicesW",
+    "EvtQuery",
+    "NCryptCreatePersistedKey",
+    "NCryptOpenKey",
+    "ReadEventLogA",
+    "ReadEventLogW",
+    "RegOpenKeyTransactedW",
+    "ReportEventA",
+    "ReportEventW",
+    "SetFileSecurityW",
+    "SetNamedSecurityInfoW",
+];
 /// Words of the manifest that must have got into the program.
 const MANIFEST: &[&str] = &["asInvoker", "longPathAware", "activeCodePage"];
 
@@ -35,7 +55,12 @@ pub fn judge(path: &Path, profile: Profile) -> Result<String> {
     let bytes = std::fs::read(path).with_context(|| format!("read {}", path.display()))?;
     let mut dump = Command::new(format!("{TOOLS}objdump"));
     dump.arg("-p").arg(path);
-    let wanted = imports(&shell::capture(dump)?);
+    let dump = shell::capture(dump)?;
+    let lying = lying(&dump);
+    if !lying.is_empty() {
+        bail!("the program wants functions that nothing can rest on under Wine: {lying:?}");
+    }
+    let wanted = imports(&dump);
     let known = |name: &str| name.starts_with("api-ms-win-") || OF_WINDOWS.contains(&name);
     let foreign: Vec<&String> = wanted.iter().filter(|name| !known(name)).collect();
     if wanted.is_empty() || !foreign.is_empty() {
@@ -65,9 +90,24 @@ fn imports(dump: &str) -> Vec<String> {
     names
 }
 
+/// Lists those of [`LYING`] that a dump names: the last word of a line is a function.
+fn lying(dump: &str) -> Vec<&str> {
+    let functions = dump.lines().filter_map(|line| line.split_whitespace().next_back());
+    functions.filter(|function| LYING.contains(function)).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn functions_that_lie_are_seen() {
+        let dump = |name: &str| {
+            format!("\tDLL Name: wevtapi.dll\n\tvma:  Hint/Ord Member-Name Bound-To\n\td3a6c\t   25  {name}\n")
+        };
+        assert_eq!(lying(&dump("EvtQuery")), ["EvtQuery"]);
+        assert!(lying(&dump("EvtExportLog")).is_empty() && lying(&dump("EvtQueryX")).is_empty());
+    }
 
     #[test]
     fn imports_are_read_from_a_dump() {

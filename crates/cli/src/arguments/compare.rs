@@ -11,7 +11,7 @@ use super::values::{SummaryFormat, client_help, parse_target, parse_time};
 /// Options of `compare`.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Only differences that matter to a client are told, the gravest first. Of one host at two times (the same name and\n\
+    after_help = "Only differences that matter to a client are told, the gravest first. Of one host at two times (the same name and \
     port) a renewed certificate counts; of two hosts it does not.\n\n\
     Exit status: 0 no difference that matters, 1 differences, 2 could not tell, 3 wrong use or our own failure.\n\n\
     Examples:\n  rdpdoctor compare works.corp.example fails.corp.example\n  \

@@ -1,5 +1,6 @@
 //! Values of options, and how they are read.
 
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use clap::ValueEnum;
@@ -43,6 +44,14 @@ pub(super) fn parse_target(text: &str) -> Result<Target, String> {
     Target::parse(text).map_err(|error| error.to_string())
 }
 
+/// Reads an address, or a network with its size, that stands for some and not for all.
+pub(super) fn parse_network(text: &str) -> Result<String, String> {
+    if repair::ratchet::is_narrow(text) {
+        return Ok(text.to_ascii_lowercase());
+    }
+    Err("it is no address, and no network of at most the size of 10.0.0.0/8, fd00::/8 or 2001::/16".to_owned())
+}
+
 pub(super) fn parse_code(text: &str) -> Result<u32, String> {
     let apart = text.split(|sign: char| sign.is_whitespace() || matches!(sign, ',' | '/' | ';'));
     let numbers: Vec<&str> = apart.filter(|word| evidence::symptom::parse_code(word).is_ok()).collect();
@@ -66,16 +75,26 @@ pub(super) fn parse_moment(text: &str) -> Result<OffsetDateTime, String> {
 
 /// Reads `10s`, `500ms` or `2m`; from 100 ms to 10 minutes.
 pub(super) fn parse_time(text: &str) -> Result<Duration, String> {
+    within(text, Duration::from_millis(100)..=Duration::from_mins(10), "not between 100ms and 10m")
+}
+
+/// Reads the time of a lease, from a second to a day.
+pub(super) fn parse_lease(text: &str) -> Result<Duration, String> {
+    within(text, Duration::from_secs(1)..=Duration::from_hours(24), "not between 1s and 24h")
+}
+
+fn within(text: &str, allowed: RangeInclusive<Duration>, otherwise: &str) -> Result<Duration, String> {
     let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
     let number: u64 = digits.parse().map_err(|_| "write a time such as 10s, 500ms or 2m".to_owned())?;
+    let seconds = |unit: u64| number.checked_mul(unit).map(Duration::from_secs);
     let time = match &text[digits.len()..] {
         "ms" => Some(Duration::from_millis(number)),
-        "s" | "" => Some(Duration::from_secs(number)),
-        "m" => number.checked_mul(60).map(Duration::from_secs),
-        _ => return Err("the unit is one of ms, s, m".to_owned()),
+        "s" | "" => seconds(1),
+        "m" => seconds(60),
+        "h" => seconds(60 * 60),
+        _ => return Err("the unit is one of ms, s, m, h".to_owned()),
     };
-    let allowed = Duration::from_millis(100)..=Duration::from_mins(10);
-    time.filter(|time| allowed.contains(time)).ok_or_else(|| "not between 100ms and 10m".to_owned())
+    time.filter(|time| allowed.contains(time)).ok_or_else(|| otherwise.to_owned())
 }
 
 #[cfg(test)]
@@ -98,6 +117,10 @@ mod tests {
         assert_eq!(parse_time("2m"), Ok(Duration::from_mins(2)));
         for wrong in ["", "s", "10h", "0s", "99ms", "11m", "-1s", "1.5s", "99999999999999999999m"] {
             assert!(parse_time(wrong).is_err(), "{wrong}");
+        }
+        assert_eq!(parse_lease("24h"), Ok(Duration::from_hours(24)));
+        for wrong in ["25h", "0", "500ms", "1d"] {
+            assert!(parse_lease(wrong).is_err(), "{wrong}");
         }
     }
 }

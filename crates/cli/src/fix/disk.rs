@@ -38,7 +38,7 @@ pub struct Disk {
 #[derive(Default)]
 struct Planned {
     plan: Plan,
-    by_hand: Vec<String>,
+    by_hand: Vec<(String, String)>,
     /// Causes that were asked for and are not there.
     missing: Vec<String>,
     why: Vec<String>,
@@ -56,7 +56,7 @@ impl Disk {
     pub fn run(&self, options: &FixOptions) -> anyhow::Result<u8> {
         let hand = journals::hand(true)?;
         let planned = match &options.from {
-            Some(file) => Planned { plan: saved(file)?, ..Planned::default() },
+            Some(file) => Planned { plan: saved(file, options)?, ..Planned::default() },
             None => self.planned(&*hand, options)?,
         };
         terminal::print(&self.words(&planned))?;
@@ -88,24 +88,25 @@ impl Disk {
     fn planned(&self, hand: &dyn Hand, options: &FixOptions) -> anyhow::Result<Planned> {
         let diagnosis = self.diagnosed()?;
         let mut hives = self.opened(hand)?;
-        let (mut causes, mut chosen, mut by_hand, mut why): (Vec<String>, Vec<&Fix>, Vec<String>, Vec<String>) =
-            Default::default();
+        let (mut causes, mut chosen, mut by_hand, mut why) = (Vec::new(), Vec::<&Fix>::new(), Vec::new(), Vec::new());
         let faults = diagnosis.findings.iter().filter(|finding| finding.severity < Severity::Advisory);
         for finding in faults.filter(|finding| options.causes.is_empty() || options.causes.contains(&finding.cause)) {
             let given = diagnosis::causes::find(&finding.cause).map_or(Given::NOTHING, |it| Given::NOTHING.side_of(it));
             let able = finding.fixes.iter().filter_map(|id| fixes::find(id));
             let able = able.filter(|fix| matches!(fix.safety, Safety::Safe | Safety::Disruptive));
             let mut able = able.filter(|fix| options.only.is_empty() || options.only.iter().any(|id| id == fix.id));
-            match able.find(|fix| remedy_offline::plan(fix, &given, &mut hives).is_ok_and(|count| count > 0)) {
-                Some(fix) => {
-                    let because = finding.because.first().map_or(&finding.title, |because| &because.text);
-                    why.push(format!("{}: {because}", finding.cause));
-                    causes.push(finding.cause.clone());
-                    if !chosen.iter().any(|known| known.id == fix.id) {
-                        chosen.push(fix);
-                    }
+            if let Some(fix) =
+                able.find(|fix| remedy_offline::plan(fix, &given, &mut hives).is_ok_and(|count| count > 0))
+            {
+                let because = finding.because.first().map_or(&finding.title, |because| &because.text);
+                why.push(format!("{}: {because}", finding.cause));
+                causes.push(finding.cause.clone());
+                if !chosen.iter().any(|known| known.id == fix.id) {
+                    chosen.push(fix);
                 }
-                None => by_hand.push(finding.cause.clone()),
+            } else {
+                let because = finding.because.first().map_or(String::new(), |because| because.text.clone());
+                by_hand.push((finding.cause.clone(), because));
             }
         }
         let changed = self.hives.iter().zip(hives).filter(|(_, open)| !open.change.values.is_empty());
@@ -209,7 +210,7 @@ impl Disk {
                     .to_owned(),
             );
         }
-        lines.extend(words::left_over(&planned.by_hand, &planned.missing));
+        lines.extend(words::left_over(&planned.by_hand, &planned.missing, &[]));
         lines.join("\n") + "\n"
     }
 }

@@ -1,16 +1,18 @@
 //! `rdpdoctor fix`: a plan of what would be changed, and with `--apply` the changes, with a way back.
 
 mod disk;
+mod gnome;
 pub mod guarded;
-pub mod journals;
+mod journals;
 mod patient;
+pub mod undo;
 mod words;
 
 use std::io::IsTerminal as _;
 use std::path::Path;
-use std::time::Duration;
 
 use anyhow::{Context as _, anyhow, bail};
+use diagnosis::fixes::change::Change;
 use diagnosis::fixes::{self, Fix, Given};
 use repair::journal::{Ended, Journal, Lock, Store};
 use repair::make;
@@ -21,41 +23,56 @@ use repair::run::{self, Applied, Third};
 use crate::arguments::FixOptions;
 use crate::output_file::OutputFile;
 use crate::{FAILED, HEALTHY, UNDETERMINED, terminal};
-use patient::{Fault, Found, Patient};
+use patient::{Fault, Found, Patient, Probed};
 
-/// Exit status: a plan has changes; or they were made and rolled back.
+/// Exit status: a plan has changes; or they were made and rolled back; or a fault is there that takes a person.
 const CHANGES: u8 = 1;
 /// Most bytes of a saved plan.
 const PLAN: u64 = 1024 * 1024;
 
 /// Runs the command and returns the exit status.
 pub fn run(options: &FixOptions) -> anyhow::Result<u8> {
+    guarded::overdue()?;
     if options.finish {
         return finish(options);
     }
     known(options)?;
     if let Some(disk) = disk::Disk::at(options.path.as_deref()) {
-        if options.confirm_within.is_some() {
-            bail!("that Windows does not run: nobody can be cut off, so there is nothing to confirm");
+        if options.confirm_within.is_some() || options.lease.is_some() {
+            bail!("that Windows does not run: nobody can be cut off, and nothing takes a change back in time");
         }
         return disk.run(options);
     }
-    let patient = Patient::at(options.path.as_deref())?;
+    let patient = Patient::of(options)?;
     let found = patient.found()?;
-    let planned = match &options.from {
-        Some(file) => Planned { plan: saved(file)?, mended: found.faults.clone(), ..Planned::default() },
+    let mut planned = match &options.from {
+        Some(file) => Planned { plan: saved(file, options)?, mended: found.faults.clone(), ..Planned::default() },
         None => planned(&patient, &found, options)?,
     };
+    planned.plan.lease |= options.lease.is_some();
     if planned.plan.steps.is_empty() {
-        terminal::print(&words::nothing(&found, &planned))?;
-        return Ok(HEALTHY);
+        let outside = found.faults.is_empty().then(|| patient.probed(&found.server)).flatten();
+        terminal::print(&words::nothing(&found, &planned, outside.as_ref()))?;
+        return Ok(idle(&found, &planned, outside.as_ref()));
     }
     patient.keeps(&planned.plan)?;
     terminal::print(&words::plan(&planned, &found, patient.elsewhere()))?;
     if !wanted(&planned.plan, options)? {
         return Ok(CHANGES);
     }
-    apply(&patient, &found, &planned.plan, options.confirm_within)
+    apply(&patient, &found, &planned.plan, options)
+}
+
+/// Returns the exit status where nothing is planned: what a probe sees counts for more than what files show.
+fn idle(found: &Found, planned: &Planned, outside: Option<&Probed>) -> u8 {
+    let by_files = found.unread.is_empty() && found.by_person.is_empty();
+    match outside.map(|probed| probed.faults.as_deref()) {
+        _ if !planned.by_hand.is_empty() => CHANGES,
+        Some(Some([])) if found.by_person.is_empty() => HEALTHY,
+        Some(Some([_, ..])) => CHANGES,
+        None if by_files => HEALTHY,
+        Some(_) | None => UNDETERMINED,
+    }
 }
 
 /// Checks that the causes and fixes that were named exist.
@@ -91,8 +108,8 @@ struct Planned {
     plan: Plan,
     /// Faults that it mends.
     mended: Vec<Fault>,
-    /// Causes that take a person.
-    by_hand: Vec<String>,
+    /// Causes that take a person, each with what shows it.
+    by_hand: Vec<(String, String)>,
     /// Causes that were asked for and are not there.
     missing: Vec<String>,
     /// Faults that only show once these are mended, and that it does not mend.
@@ -105,13 +122,17 @@ fn planned(patient: &Patient, found: &Found, options: &FixOptions) -> anyhow::Re
     let mut chosen: Vec<&'static Fix> = Vec::new();
     let (mut planned, mut known) = (Planned::default(), Vec::new());
     let mut fresh = found.faults.clone();
+    let mut given = Given::NOTHING;
+    given.addresses.clone_from(&options.addresses);
     while !fresh.is_empty() {
         let uncovered = !known.is_empty();
         let mut picked = Vec::new();
         for fault in fresh {
             known.push(fault.cause.clone());
             let asked = options.causes.is_empty() || options.causes.contains(&fault.cause);
-            let able = fault.fixes.iter().filter_map(|id| fixes::find(id)).filter(|fix| fix.is_of_xrdp());
+            let named = |fix: &&Fix| !given.addresses.is_empty() || !asks_whom(fix);
+            let able = fault.fixes.iter().filter_map(|id| fixes::find(id)).filter(|fix| found.server.is_mended_by(fix));
+            let able = able.filter(named);
             let wanted = |fix: &&Fix| asked && (options.only.is_empty() || options.only.iter().any(|id| id == fix.id));
             match able.clone().find(wanted) {
                 Some(fix) => {
@@ -119,7 +140,7 @@ fn planned(patient: &Patient, found: &Found, options: &FixOptions) -> anyhow::Re
                     planned.mended.push(fault);
                 }
                 None if uncovered => planned.later.push(fault),
-                None if asked && able.clone().next().is_none() => planned.by_hand.push(fault.cause),
+                None if asked && able.clone().next().is_none() => planned.by_hand.push((fault.cause, fault.because)),
                 None => {}
             }
         }
@@ -127,16 +148,20 @@ fn planned(patient: &Patient, found: &Found, options: &FixOptions) -> anyhow::Re
         let before = chosen.len();
         chosen.splice(0..0, picked);
         chosen = distinct(&chosen);
-        fresh = if chosen.len() > before { found.after(&chosen)? } else { Vec::new() };
+        fresh = if chosen.len() > before { found.after(&chosen, &given)? } else { Vec::new() };
         fresh.retain(|fault| !known.contains(&fault.cause));
     }
     planned.missing = options.causes.iter().filter(|cause| !known.contains(cause)).cloned().collect();
     let hand = patient.hand()?;
-    let (xrdp, name) = (found.xrdp.clone(), found.name.clone());
-    let repaired = remedy::Patient { root: &patient.root, xrdp: &xrdp, name: &name, origin: &patient.origin };
-    let plan = remedy::plan(&repaired, &chosen, &Given::NOTHING, &*hand).map_err(|why: Unplanned| anyhow!("{why}"))?;
+    let plan =
+        remedy::plan(&patient.remedy(found), &chosen, &given, &*hand).map_err(|why: Unplanned| anyhow!("{why}"))?;
     let causes = planned.mended.iter().map(|fault| fault.cause.clone()).collect();
     Ok(Planned { plan: Plan { causes, ..plan }, ..planned })
+}
+
+/// True if a person has to say for whom it is.
+fn asks_whom(fix: &Fix) -> bool {
+    fix.changes().any(|change| *change == Change::OpenLinuxFirewall)
 }
 
 /// Returns each fix once.
@@ -145,7 +170,14 @@ fn distinct(fixes: &[&'static Fix]) -> Vec<&'static Fix> {
     fixes.iter().enumerate().filter(first).map(|(_, fix)| *fix).collect()
 }
 
-fn saved(file: &Path) -> anyhow::Result<Plan> {
+/// Reads a plan, and checks the rules that need no machine.
+fn saved(file: &Path, options: &FixOptions) -> anyhow::Result<Plan> {
+    let plan = Plan { lease: options.lease.is_some(), ..read(file)? };
+    plan.check().map_err(|why| anyhow!("{why}"))?;
+    Ok(plan)
+}
+
+fn read(file: &Path) -> anyhow::Result<Plan> {
     let read = || format!("read the plan {}", file.display());
     let bytes = collect::evidence::bytes(file, PLAN).with_context(read)?;
     let plan: Plan = serde_json::from_slice(&bytes).with_context(read)?;
@@ -158,7 +190,7 @@ fn saved(file: &Path) -> anyhow::Result<Plan> {
 fn save(plan: &Plan, file: &Path) -> anyhow::Result<()> {
     let text = serde_json::to_string_pretty(plan).context("write the plan")? + "\n";
     let kept = |path: &Path| {
-        let ours = saved(path).is_ok();
+        let ours = read(path).is_ok();
         (!ours).then(|| "it exists and is no plan".to_owned())
     };
     OutputFile { path: file, inputs: &[], kept: &kept }
@@ -197,18 +229,26 @@ fn ready(plan: &Plan, origin: &str) -> anyhow::Result<(Store, Lock)> {
 }
 
 /// Makes the changes, looks whether they helped, and takes them back if not.
-fn apply(patient: &Patient, found: &Found, plan: &Plan, within: Option<Duration>) -> anyhow::Result<u8> {
+fn apply(patient: &Patient, found: &Found, plan: &Plan, options: &FixOptions) -> anyhow::Result<u8> {
     let (store, _lock) = ready(plan, &patient.origin)?;
-    let seen_before = patient.probed(&found.xrdp);
+    let seen_before = patient.probed(&found.server);
     let mut hand = patient.hand()?;
     let mut make = |name: &str| make::certificate(name);
     let elsewhere = patient.elsewhere();
-    let mut guard = within.map(|within| guarded::Guard::new(within, elsewhere)).transpose()?;
+    let mut guard = guarded::Guard::of(options, plan, elsewhere)?;
     let mut guarded = |run: &Path| guard.as_mut().map_or(Ok(()), |guard| guard.start(run));
     let applied = run::apply_on_terms(plan, &mut *hand, &store, elsewhere, &mut make, &journals::now, &mut guarded)
         .map_err(|why| anyhow!("{why}"))?;
     let stays = matches!(applied, Applied::Done(_));
-    let status = ended(patient, applied, &plan.causes, seen_before.as_ref())?;
+    let status = match applied {
+        // a lease mends nothing for good: what it is for shows elsewhere
+        Applied::Done(mut journal) if plan.lease => {
+            run::end(&mut journal, "on a lease", &journals::now)?;
+            terminal::print(&words::done("Applied", "on a lease", &journal))?;
+            HEALTHY
+        }
+        applied => ended(patient, applied, &plan.causes, seen_before.as_ref())?,
+    };
     if let Some(guard) = guard.filter(|_| stays && status != CHANGES) {
         terminal::print(&guard.words())?;
     }
@@ -231,7 +271,7 @@ fn finish(options: &FixOptions) -> anyhow::Result<u8> {
         let applied = run::finish(open, &mut *journals::hand(true)?, &journals::now).map_err(|why| anyhow!(why))?;
         return disk.ended(applied, &causes);
     }
-    let patient = Patient::at(options.path.as_deref())?;
+    let patient = Patient::of(options)?;
     if foreign(&patient.origin) {
         return Err(elsewhere());
     }
@@ -241,12 +281,7 @@ fn finish(options: &FixOptions) -> anyhow::Result<u8> {
 }
 
 /// Tells how a run ended; where all was done, whether it helped.
-fn ended(
-    patient: &Patient,
-    applied: Applied,
-    causes: &[String],
-    seen_before: Option<&patient::Probed>,
-) -> anyhow::Result<u8> {
+fn ended(patient: &Patient, applied: Applied, causes: &[String], seen_before: Option<&Probed>) -> anyhow::Result<u8> {
     let mut journal = match applied {
         Applied::Done(journal) => journal,
         Applied::RolledBack { why, journal } => {

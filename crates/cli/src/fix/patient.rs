@@ -1,54 +1,117 @@
-//! The machine that is repaired: read before and after, by its files and, where it runs here, by a probe.
+//! The server that is repaired: read before and after, by its files and, where it runs here, by a probe.
 
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{anyhow, bail};
-use collect::evidence::{Gathered, Piece, gather, is_own_xrdp, root_of_xrdp};
+use collect::evidence::{Gathered, Piece, bytes, gather, is_own_xrdp, root_of_xrdp};
 use collect::probe::Probe;
 use diagnosis::Context;
 use diagnosis::cause::Severity;
 use diagnosis::diagnose::Run;
+use diagnosis::fixes::change::Machine;
 use diagnosis::fixes::{self, Fix, Given};
 use evidence::observe::observe;
-use evidence::state::{State, XRDP_INI, Xrdp};
+use evidence::state::{LinuxFirewall, State, XRDP_INI, XRDP_SERVICES, Xrdp, XrdpFile};
 use evidence::{Evidence, Target};
 use repair::hand::Hand;
+use repair::place::{Held, Place};
 use repair::plan::{Plan, Step};
+use repair::remedy;
 use time::OffsetDateTime;
 
-use super::journals;
+use super::{gnome, journals};
+use crate::arguments::FixOptions;
+use crate::arguments::LinuxServer;
 use crate::diagnose::{drive, plain_context, truncated};
 
 /// Time for a probe of this machine itself.
 const PROBE: Duration = Duration::from_secs(8);
+/// Most bytes of a machine's name.
+const NAME: u64 = 256;
+/// Cause that no probe from the machine itself sees.
+pub const FIREWALL: &str = "firewall-blocks-rdp";
 /// Further probes where nothing listens yet, and the pause before each.
 const TRIES: usize = 10;
 const PAUSE: Duration = Duration::from_millis(300);
 
-/// The machine.
+/// Way to a server.
+enum Way {
+    /// The `xrdp.ini` of an xrdp, as it is found from here.
+    Xrdp(PathBuf),
+    /// The folder with the files of a GNOME Remote Desktop.
+    Gnome(PathBuf),
+}
+
+/// The server on its machine.
 pub struct Patient {
-    /// Its `xrdp.ini`, as it is found from here.
-    ini: PathBuf,
+    way: Way,
     /// Root of its files.
     pub root: PathBuf,
-    /// Folder outside of which nothing is changed: all of this machine, the mounted one, or the folder of a lone
-    /// `xrdp.ini`.
+    /// Folder outside of which no file is changed: all of this machine, the mounted one, the folder of a lone
+    /// `xrdp.ini`, or that of GNOME Remote Desktop.
     bound: PathBuf,
     /// Machine as the journals know it.
     pub origin: String,
 }
 
+/// Settings of a server.
+pub enum Server {
+    /// Of an xrdp.
+    Xrdp(Box<Xrdp>),
+    /// Of a GNOME Remote Desktop: what repairs it asks for none of them.
+    Gnome,
+}
+
+impl Server {
+    /// Returns its name.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Xrdp(_) => "xrdp",
+            Self::Gnome => "GNOME Remote Desktop",
+        }
+    }
+
+    /// True if this fix is one for it.
+    pub fn is_mended_by(&self, fix: &Fix) -> bool {
+        fix.place.machine
+            == match self {
+                Self::Xrdp(_) => Machine::Xrdp,
+                Self::Gnome => Machine::Gnome,
+            }
+    }
+
+    /// Returns the first port that its settings name.
+    pub fn port(&self) -> u16 {
+        match self {
+            Self::Xrdp(xrdp) => {
+                let text = xrdp.port.as_deref().unwrap_or_default();
+                let last = |word: &str| word.rsplit(':').next()?.parse::<u16>().ok();
+                text.split([' ', ',']).find_map(last)
+            }
+            Self::Gnome => gnome::gnome_port(),
+        }
+        .unwrap_or(3389)
+    }
+}
+
 /// State of it, and what is wrong.
 pub struct Found {
-    /// Settings of its xrdp.
-    pub xrdp: Xrdp,
+    /// The server with its settings.
+    pub server: Server,
     /// Name of its machine, as a certificate has it.
     pub name: String,
     /// Name of its machine, or the path of its settings where it has none.
     pub title: String,
     /// Causes that keep somebody out or will.
     pub faults: Vec<Fault>,
+    /// Things of it that nobody but a person can decide, a sentence each.
+    pub by_person: Vec<String>,
+    /// Parts of it that were not read, each with the reason: of them nothing is known.
+    pub unread: Vec<String>,
+    /// Firewall of its machine, where that runs here.
+    firewalls: Vec<LinuxFirewall>,
     gathered: Gathered,
     now: OffsetDateTime,
 }
@@ -66,14 +129,14 @@ pub struct Fault {
 
 impl Found {
     /// Returns the faults that its files would show after these fixes: one may hide another.
-    pub fn after(&self, fixes: &[&'static Fix]) -> anyhow::Result<Vec<Fault>> {
+    pub fn after(&self, fixes: &[&'static Fix], given: &Given) -> anyhow::Result<Vec<Fault>> {
         let mut after = Gathered::default();
         after.pieces.extend(self.gathered.pieces.iter().filter_map(|(path, kind, piece)| {
             let Piece::State(state) = piece else { return None };
             let mut state = state.clone();
             for fix in fixes {
                 // this is a copy: nobody goes back
-                drop(fixes::apply::apply_fix(fix, &Given::NOTHING, &mut state));
+                drop(fixes::apply::apply_fix(fix, given, &mut state));
             }
             Some((path.clone(), *kind, Piece::State(state)))
         }));
@@ -83,7 +146,7 @@ impl Found {
 
 /// Faults that a probe has seen; `None` where it could not tell.
 pub struct Probed {
-    faults: Option<Vec<String>>,
+    pub faults: Option<Vec<String>>,
 }
 
 /// How well the changes helped.
@@ -97,8 +160,35 @@ pub enum Verdict {
 }
 
 impl Patient {
-    /// Finds the machine: this one, or the one whose disk or `xrdp.ini` was named.
-    pub fn at(path: Option<&Path>) -> anyhow::Result<Self> {
+    /// Finds the server: of this machine, or the one whose disk or `xrdp.ini` was named.
+    pub fn of(options: &FixOptions) -> anyhow::Result<Self> {
+        if options.path.is_some() || !cfg!(target_os = "linux") {
+            return Self::at(options.path.as_deref());
+        }
+        let xrdp = Path::new(XRDP_INI).is_file();
+        let server = match options.server {
+            Some(server) => server,
+            None => match (xrdp, gnome::in_use()) {
+                (true, true) => bail!("there are xrdp and GNOME Remote Desktop here: say which with --server"),
+                (false, true) => LinuxServer::Gnome,
+                (_, false) => LinuxServer::Xrdp,
+            },
+        };
+        match server {
+            LinuxServer::Xrdp => Self::at(None),
+            LinuxServer::Gnome => Self::gnome(),
+        }
+    }
+
+    /// Finds the GNOME Remote Desktop of the person who runs this.
+    fn gnome() -> anyhow::Result<Self> {
+        let folder = gnome::folder().ok_or_else(|| anyhow!("HOME does not say whose desktop is meant"))?;
+        let origin = journals::origin_of(Path::new("/"), &format!("GNOME {}", folder.display()));
+        Ok(Self { way: Way::Gnome(folder.clone()), root: PathBuf::from("/"), bound: folder, origin })
+    }
+
+    /// Finds the xrdp of this machine, or the one whose disk or `xrdp.ini` was named.
+    fn at(path: Option<&Path>) -> anyhow::Result<Self> {
         let ini = match path {
             None if cfg!(target_os = "linux") => PathBuf::from(XRDP_INI),
             None => bail!("this program repairs no running Windows yet: `rdpdoctor inspect` lists the commands"),
@@ -129,12 +219,15 @@ impl Patient {
             (ini.parent().unwrap_or(Path::new("/")).to_owned(), &ini)
         };
         let origin = journals::origin(named);
-        Ok(Self { ini, root, bound, origin })
+        Ok(Self { way: Way::Xrdp(ini), root, bound, origin })
     }
 
     /// True if its services do not run here.
     pub fn elsewhere(&self) -> bool {
-        self.root != Path::new("/") || !is_own_xrdp(&self.ini)
+        match &self.way {
+            Way::Xrdp(ini) => self.root != Path::new("/") || !is_own_xrdp(ini),
+            Way::Gnome(_) => false,
+        }
     }
 
     /// Checks that a plan changes nothing outside of what was named.
@@ -144,8 +237,15 @@ impl Patient {
             folder.is_some_and(|folder| folder.starts_with(&self.bound))
         };
         let outside = |step: &&Step| {
-            let files = step.place.files();
-            !files.iter().all(inside) || files.is_empty() && self.elsewhere()
+            let files = match step.place.files() {
+                files if files.is_empty() => step.place.path().map(Path::to_owned).into_iter().collect(),
+                files => files,
+            };
+            let ours = match self.way {
+                Way::Xrdp(_) => !self.elsewhere() && !matches!(step.place, Place::Gnome { .. }),
+                Way::Gnome(_) => matches!(step.place, Place::Gnome { .. }),
+            };
+            !files.iter().all(inside) || files.is_empty() && !ours
         };
         let Some(step) = plan.steps.iter().find(outside) else { return Ok(()) };
         let file = step.place.files().into_iter().next();
@@ -166,7 +266,12 @@ impl Patient {
     /// Reads and judges its files.
     pub fn found(&self) -> anyhow::Result<Found> {
         let now = truncated(OffsetDateTime::now_utc());
-        let gathered = gather(std::slice::from_ref(&self.ini));
+        let ini = match &self.way {
+            Way::Xrdp(ini) => ini,
+            Way::Gnome(folder) => return Self::found_gnome(folder, now),
+        };
+        let mut gathered = gather(std::slice::from_ref(ini));
+        let firewall = if self.elsewhere() { State::default() } else { firewall_here() };
         let states = gathered.pieces.iter().filter_map(|(_, _, piece)| match piece {
             Piece::State(state) => Some(&**state),
             _ => None,
@@ -174,32 +279,91 @@ impl Patient {
         let mut xrdps = states.filter_map(|state: &State| Some((state, state.xrdp.first()?)));
         let Some((state, xrdp)) = xrdps.next() else {
             let why = gathered.unread.first().map_or("it is no xrdp.ini", |(_, why)| why);
-            return Err(anyhow!("read {}: {why}", self.ini.display()));
+            return Err(anyhow!("read {}: {why}", ini.display()));
         };
-        let title = state.computer.clone().unwrap_or_else(|| self.ini.display().to_string());
+        let title = state.computer.clone().unwrap_or_else(|| ini.display().to_string());
         let name = state.computer.clone().unwrap_or_else(|| "xrdp".to_owned());
         // a link leads elsewhere than it is named: what is changed is the file itself
-        let file = Path::new("/").join(self.ini.strip_prefix(&self.root).unwrap_or(&self.ini));
+        let file = Path::new("/").join(ini.strip_prefix(&self.root).unwrap_or(ini));
         let xrdp = Xrdp { file: file.display().to_string(), ..xrdp.clone() };
+        let of_state: Vec<_> = [state, &firewall].into_iter().flat_map(|state| &state.unread).cloned().collect();
+        let firewalls = firewall.linux_firewalls;
+        let own = gathered.pieces.iter_mut().find_map(|(_, _, piece)| match piece {
+            Piece::State(state) if !state.xrdp.is_empty() => Some(state),
+            _ => None,
+        });
+        if let Some(own) = own {
+            own.linux_firewalls.clone_from(&firewalls);
+        }
         let faults = judged(&gathered, now)?;
-        Ok(Found { xrdp, name, title, faults, gathered, now })
+        let by_person = if self.elsewhere() { Vec::new() } else { self.by_person() };
+        let of_state = of_state.iter().map(|unread| format!("{}: {}", unread.what, unread.why));
+        let of_files = gathered.unread.iter().map(|(path, why)| format!("{}: {why}", path.display()));
+        let unread = unseen(&[&xrdp.certificate, &xrdp.key], of_state.chain(of_files).collect());
+        let server = Server::Xrdp(Box::new(xrdp));
+        Ok(Found { server, name, title, faults, by_person, unread, firewalls, gathered, now })
+    }
+
+    fn found_gnome(folder: &Path, now: OffsetDateTime) -> anyhow::Result<Found> {
+        let computer = bytes(Path::new("/etc/hostname"), NAME).ok().and_then(|name| String::from_utf8(name).ok());
+        let computer = computer.map(|name| name.trim().to_owned()).filter(|name| !name.is_empty());
+        let name = computer.clone().unwrap_or_else(|| "gnome".to_owned());
+        let (gathered, server) = gnome::gathered(folder, computer)?;
+        let faults = judged(&gathered, now)?;
+        let title = server.user.as_ref().map_or_else(|| name.clone(), |user| format!("{name}, of {user}"));
+        let idle = (server.enabled && gnome::gnome_port().is_none()).then(|| idle("gnome-remote-desktop", "--user "));
+        let by_person = idle.into_iter().chain(gnome::by_person(&server, folder)).collect();
+        let unread = unseen(&[&server.certificate, &server.key], Vec::new());
+        let firewalls = Vec::new();
+        Ok(Found { server: Server::Gnome, name, title, faults, by_person, unread, firewalls, gathered, now })
+    }
+
+    /// Returns what is repaired, as the planner of repairs knows it.
+    pub fn remedy<'a>(&'a self, found: &'a Found) -> remedy::Patient<'a> {
+        let server = match (&found.server, &self.way) {
+            (Server::Xrdp(xrdp), _) => remedy::Server::Xrdp(xrdp),
+            (Server::Gnome, Way::Gnome(folder) | Way::Xrdp(folder)) => remedy::Server::Gnome(folder),
+        };
+        let (firewalls, port) = (&*found.firewalls, found.server.port());
+        remedy::Patient { root: &self.root, server, name: &found.name, origin: &self.origin, firewalls, port }
     }
 
     /// Asks the machine as a client would; `None` where it does not run here.
-    pub fn probed(&self, xrdp: &Xrdp) -> Option<Probed> {
-        if self.elsewhere() || self.hand().ok()?.read(&service()).ok()? != repair::place::Held::Running(true) {
-            return None;
-        }
-        let mut faults = asked(xrdp).ok().flatten();
-        // a service that has just been restarted does not listen at once
+    pub fn probed(&self, server: &Server) -> Option<Probed> {
+        self.runs().then(|| Probed { faults: asked(server).ok().flatten() })
+    }
+
+    /// Asks a server whose settings have just changed: it may not listen at once, and GNOME's takes one client at a
+    /// time.
+    fn probed_anew(&self, server: &Server) -> Option<Probed> {
+        let mut probed = self.probed(server)?;
+        let passing = |fault: &String| matches!(server, Server::Gnome) || fault == "port-closed";
         for _ in 0..TRIES {
-            if !faults.as_ref().is_some_and(|faults| faults.iter().any(|fault| fault == "port-closed")) {
+            if !probed.faults.as_ref().is_none_or(|faults| faults.iter().any(passing)) {
                 break;
             }
             std::thread::sleep(PAUSE);
-            faults = asked(xrdp).ok().flatten();
+            probed = self.probed(server)?;
         }
-        Some(Probed { faults })
+        Some(probed)
+    }
+
+    /// True if the server runs on this machine.
+    fn runs(&self) -> bool {
+        match self.way {
+            Way::Xrdp(_) => !self.elsewhere() && self.service_runs("xrdp"),
+            Way::Gnome(_) => gnome::gnome_port().is_some(),
+        }
+    }
+
+    fn service_runs(&self, name: &str) -> bool {
+        let service = Place::Service { name: name.to_owned() };
+        self.hand().is_ok_and(|hand| hand.read(&service) == Ok(Held::Running(true)))
+    }
+
+    /// Lists what of the xrdp of this machine takes a person, who starts its parts.
+    fn by_person(&self) -> Vec<String> {
+        XRDP_SERVICES.into_iter().filter(|name| !self.service_runs(name)).map(|name| idle(name, "")).collect()
     }
 
     /// Looks whether the causes are gone: in the files, and by a probe where it runs here.
@@ -210,15 +374,24 @@ impl Patient {
         }
         let rest: Vec<&str> = found.faults.iter().map(|fault| fault.cause.as_str()).collect();
         let also = if rest.is_empty() { String::new() } else { format!("; there is also {}", rest.join(", ")) };
+        // a probe from here does not meet the firewall
+        let firewall = causes.iter().any(|cause| cause == FIREWALL);
         let causes = causes.join(", ");
-        let Some(after) = self.probed(&found.xrdp) else {
-            let where_to = if self.elsewhere() { "start that machine" } else { "start xrdp" };
-            return Ok(Verdict::NotVisible(format!(
-                "its files no longer show {causes}; {where_to} to see it work{also}"
-            )));
+        let not_visible = |what: &str| {
+            Ok(Verdict::NotVisible(format!("its files no longer show {causes}; {what} to see it work{also}")))
+        };
+        if matches!(&self.way, Way::Gnome(folder) if gnome::without_credentials(folder)) {
+            return not_visible("set a user name and a password");
+        }
+        let Some(after) = self.probed_anew(&found.server) else {
+            let start = format!("start {}", found.server.name());
+            return not_visible(if self.elsewhere() { "start that machine" } else { &start });
         };
         let known = before.and_then(|before| before.faults.clone()).unwrap_or_default();
         Ok(match after.faults {
+            Some(faults) if faults.is_empty() && firewall => {
+                return not_visible("connect from one of the addresses that it lets in");
+            }
             Some(faults) if faults.is_empty() => {
                 Verdict::Repaired(format!("{causes}: gone, and a probe gets through{also}"))
             }
@@ -229,6 +402,58 @@ impl Patient {
             None => Verdict::NotVisible(format!("its files no longer show {causes}, but a probe could not tell{also}")),
         })
     }
+}
+
+/// Adds to what was not read those files of which nobody could tell whether they are there, may be read and are of use.
+fn unseen(files: &[&XrdpFile], mut unread: Vec<String>) -> Vec<String> {
+    for file in files.iter().filter(|file| file.path.starts_with('/')) {
+        let why = match (file.exists, file.readable, file.contents) {
+            (None, ..) => "it could not be told whether it is there",
+            (Some(true), None, _) => "it could not be told whether the server's account may read it",
+            (Some(true), Some(true), None) => "it could not be told whether the server can use it",
+            _ => continue,
+        };
+        let known = format!("{}: ", file.path);
+        if !unread.iter().any(|line| line.starts_with(&known)) {
+            unread.push(format!("{known}{why}"));
+        }
+    }
+    unread
+}
+
+/// Reads the firewall of this machine.
+#[cfg(target_os = "linux")]
+fn firewall_here() -> State {
+    collect::local::linux::firewall::firewall_of_this_computer()
+}
+
+#[cfg(not(target_os = "linux"))]
+fn firewall_here() -> State {
+    State::default()
+}
+
+/// Says that a service does not run, and how a person starts it.
+fn idle(service: &str, how: &str) -> String {
+    let start = format!("`systemctl {how}start {service}`");
+    format!(
+        "{service} does not run here, and is never started by this program: {start} does, or what started it before."
+    )
+}
+
+/// Waits until the xrdp of this machine takes connections after a restart; `None` where none runs.
+pub fn listens_again() -> Option<bool> {
+    let patient = Patient::at(None).ok()?;
+    let server = patient.found().ok()?.server;
+    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port()));
+    patient.runs().then(|| {
+        (0..TRIES).any(|_| {
+            let taken = TcpStream::connect_timeout(&address, PROBE).is_ok();
+            if !taken {
+                std::thread::sleep(PAUSE);
+            }
+            taken
+        })
+    })
 }
 
 /// Judges what was read.
@@ -246,8 +471,8 @@ fn judged(gathered: &Gathered, now: OffsetDateTime) -> anyhow::Result<Vec<Fault>
 }
 
 /// Returns the faults of a probe; `None` where it could not tell.
-fn asked(xrdp: &Xrdp) -> anyhow::Result<Option<Vec<String>>> {
-    let target = format!("127.0.0.1:{}", port(xrdp));
+fn asked(server: &Server) -> anyhow::Result<Option<Vec<String>>> {
+    let target = format!("127.0.0.1:{}", server.port());
     let target = Target::parse(&target).map_err(|error| anyhow!("{error}"))?;
     let now = truncated(OffsetDateTime::now_utc());
     let context = context(Some(target.clone()), now)?;
@@ -259,18 +484,6 @@ fn asked(xrdp: &Xrdp) -> anyhow::Result<Option<Vec<String>>> {
     let faults: Vec<String> = faults.map(|finding| finding.cause.clone()).collect();
     let told = !faults.is_empty() || seen.verdict == diagnosis::report::Verdict::Healthy;
     Ok(told.then_some(faults))
-}
-
-/// The service that is asked.
-fn service() -> repair::place::Place {
-    repair::place::Place::Service { name: "xrdp".to_owned() }
-}
-
-/// Returns the first port that its settings name.
-fn port(xrdp: &Xrdp) -> u16 {
-    let text = xrdp.port.as_deref().unwrap_or_default();
-    let last = |word: &str| word.rsplit(':').next()?.parse::<u16>().ok();
-    text.split([' ', ',']).find_map(last).unwrap_or(3389)
 }
 
 pub fn context(target: Option<Target>, at: OffsetDateTime) -> anyhow::Result<Context> {

@@ -1,37 +1,76 @@
 //! Plans and outcomes in words.
 
+use std::path::PathBuf;
+
 use evidence::printable::{counted, printable};
 use repair::journal::Journal;
 use repair::place::Place;
 use repair::plan::Step;
 
-use super::patient::Found;
+use super::patient::{FIREWALL, Found, Probed};
 use super::{Planned, journals};
-use crate::arguments::FixOptions;
+use crate::arguments::{FixOptions, LinuxServer};
 
 /// Says that nothing is to be done, and what would take a person.
-pub fn nothing(found: &Found, planned: &Planned) -> String {
+pub fn nothing(found: &Found, planned: &Planned, outside: Option<&Probed>) -> String {
+    let server = found.server.name();
     let mut lines = vec![if found.faults.is_empty() {
-        format!("xrdp on {}: its files show no fault. Nothing to do.", printable(&found.title))
+        format!("{server} on {}: its files show no fault{}", printable(&found.title), seen(found, outside))
     } else if !planned.missing.is_empty() && planned.by_hand.is_empty() {
-        format!("xrdp on {}: nothing to do for what was asked.", printable(&found.title))
+        format!("{server} on {}: nothing to do for what was asked.", printable(&found.title))
     } else {
         "There is nothing that this program can do for what was asked.".to_owned()
     }];
-    lines.extend(left_over(&planned.by_hand, &planned.missing));
+    lines.extend(left_over(&planned.by_hand, &planned.missing, &found.unread));
+    lines.extend(found.by_person.iter().cloned());
     lines.join("\n") + "\n"
 }
 
-/// Says which causes take a person, and which were asked for and are not there.
-pub fn left_over(by_hand: &[String], missing: &[String]) -> Vec<String> {
-    let by_hand = by_hand.iter().map(|cause| format!("By hand: {cause} (`rdpdoctor explain {cause}`)"));
-    by_hand.chain(missing.iter().map(|cause| format!("Not found here: {cause}"))).collect()
+/// Says how far it is to be believed that files show no fault.
+fn seen(found: &Found, outside: Option<&Probed>) -> String {
+    let port = found.server.port();
+    let usual = if port == 3389 { String::new() } else { format!(" Clients name its port: HOST:{port}.") };
+    match outside.map(|probed| probed.faults.as_deref()) {
+        Some(Some([])) => {
+            let rest = if found.by_person.is_empty() { " Nothing to do." } else { "" };
+            format!(", and a probe of port {port} gets through.{rest}{usual}")
+        }
+        Some(Some(faults)) => {
+            let faults = faults.join(", ");
+            format!(", but a probe of port {port} sees {faults}: `rdpdoctor diagnose 127.0.0.1:{port}` tells of it.")
+        }
+        Some(None) => format!(", and a probe of port {port} could not tell. Whether there is one is not known."),
+        None if !found.unread.is_empty() => {
+            ", as far as they could be read. Whether there is one is not known.".to_owned()
+        }
+        None if !found.by_person.is_empty() => ".".to_owned(),
+        None => format!(". Nothing to do.{usual}"),
+    }
+}
+
+/// Says which causes take a person, which were asked for and are not there, and what was not read.
+pub fn left_over(by_hand: &[(String, String)], missing: &[String], unread: &[String]) -> Vec<String> {
+    let by_hand =
+        by_hand.iter().map(|(cause, because)| format!("By hand: {cause}: {} ({})", printable(because), next(cause)));
+    let found = if unread.is_empty() { "Not found here" } else { "Not found in what could be read" };
+    let missing = missing.iter().map(|cause| format!("{found}: {cause}"));
+    let unread = unread.iter().map(|what| format!("Not read: {}", printable(what)));
+    by_hand.chain(missing).chain(unread).collect()
+}
+
+/// Says where to go on with a cause that takes a person.
+fn next(cause: &str) -> String {
+    if cause == FIREWALL && cfg!(target_os = "linux") {
+        return format!("say whom to let in: `rdpdoctor fix --for {cause} --addresses 192.0.2.0/24`");
+    }
+    format!("`rdpdoctor explain {cause}`")
 }
 
 /// Writes a plan like a difference: now and then, place by place.
 pub fn plan(planned: &Planned, found: &Found, elsewhere: bool) -> String {
     let plan = &planned.plan;
-    let mut lines = vec![format!("Plan for xrdp on {}:", printable(&found.title)), String::new()];
+    let server = found.server.name();
+    let mut lines = vec![format!("Plan for {server} on {}:", printable(&found.title)), String::new()];
     for fault in planned.mended.iter().filter(|fault| plan.causes.contains(&fault.cause)) {
         lines.push(format!("{}: {}", fault.cause, printable(&fault.because)));
     }
@@ -42,9 +81,7 @@ pub fn plan(planned: &Planned, found: &Found, elsewhere: bool) -> String {
         lines.extend(plan.steps.iter().filter(|step| step.fix == fix.id).flat_map(step));
     }
     lines.push(String::new());
-    for service in plan.restarts.iter().filter(|_| !elsewhere) {
-        lines.push(format!("Then {service} is restarted, if it runs: connections through it end."));
-    }
+    lines.extend(plan.restarts.iter().filter(|_| !elsewhere).map(|service| restart(service)));
     if elsewhere {
         lines.push("These are the files of another machine or another xrdp: nothing is restarted, and new files go beside its xrdp.ini.".to_owned());
     }
@@ -52,12 +89,18 @@ pub fn plan(planned: &Planned, found: &Found, elsewhere: bool) -> String {
         "{} in all; each is written down first, and `rdpdoctor undo` brings back what was there.",
         counted(plan.steps.len(), "change", "changes")
     ));
-    lines.extend(left_over(&planned.by_hand, &planned.missing));
+    lines.extend(left_over(&planned.by_hand, &planned.missing, &found.unread));
+    lines.extend(found.by_person.iter().cloned());
     lines.extend(planned.later.iter().map(|fault| {
         let (cause, because) = (&fault.cause, printable(&fault.because));
         format!("Then there is {cause}: {because}. This plan does not mend that: `rdpdoctor explain {cause}`")
     }));
     lines.join("\n") + "\n"
+}
+
+/// Says that a service is restarted, which those who use it notice.
+pub fn restart(service: &str) -> String {
+    format!("Then {} is restarted, if it runs: connections through it end.", printable(service))
 }
 
 fn step(step: &Step) -> Vec<String> {
@@ -72,11 +115,23 @@ fn place(place: &Place) -> String {
     printable(&place.to_string())
 }
 
-/// Says how the plan is carried out.
+/// Says how the plan that was shown is carried out: that one, where it was kept.
 pub fn how_to_apply(options: &FixOptions) -> String {
-    let path =
-        options.path.as_ref().map_or(String::new(), |path| format!(" {}", printable(&path.display().to_string())));
-    format!("Nothing was changed. To make the changes: rdpdoctor fix{path} --apply\n")
+    let text = |path: &PathBuf| printable(&path.display().to_string());
+    let mut words = vec!["rdpdoctor fix".to_owned()];
+    words.extend(options.path.as_ref().map(text));
+    words.extend(options.server.map(|server| match server {
+        LinuxServer::Xrdp => "--server xrdp".to_owned(),
+        LinuxServer::Gnome => "--server gnome".to_owned(),
+    }));
+    if let Some(plan) = options.save.as_ref().or(options.from.as_ref()) {
+        words.push(format!("--from {}", text(plan)));
+    } else {
+        words.extend(options.causes.iter().map(|cause| format!("--for {cause}")));
+        words.extend(options.only.iter().map(|fix| format!("--only {fix}")));
+        words.extend((!options.addresses.is_empty()).then(|| format!("--addresses {}", options.addresses.join(" "))));
+    }
+    format!("Nothing was changed. To make the changes: {} --apply\n", words.join(" "))
 }
 
 /// Says that it is done, and how to go back.

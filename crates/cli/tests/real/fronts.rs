@@ -14,6 +14,7 @@ const CLOSED: &[&str] = &["closed-on-negotiation"];
 const NOT_RDP: &[&str] = &["not-an-rdp-service"];
 const BROKEN: &[&str] = &["broken-negotiation"];
 const DROPPED: &[&str] = &["dropped-after-accept"];
+const AT_TIMES: &[&str] = &["listener-overloaded"];
 
 /// Configuration of a proxy: its words, the verdict, and the causes of which the first finding is one. FRONT is where
 /// it listens, HOST where xrdp does, DEAD where nobody does, PEM certificate and key.
@@ -56,6 +57,19 @@ const HAPROXY: &[Front] = &[
         "mode tcp\n bind FRONT\n server host HOST send-proxy",
         "faulty",
         BROKEN,
+    ),
+    (
+        "accept-proxy, and no proxy in front of it",
+        "mode tcp\n bind FRONT accept-proxy\n server host HOST",
+        "faulty",
+        CLOSED,
+    ),
+    ("its one server is in maintenance", "mode tcp\n bind FRONT\n server host HOST disabled", "faulty", DROPPED),
+    (
+        "every other connection to a server that is gone, unchecked",
+        "mode tcp\n bind FRONT\n retries 0\n balance roundrobin\n server host HOST\n server gone DEAD",
+        "faulty",
+        AT_TIMES,
     ),
     (
         "routes by SNI before anything was said",
@@ -104,6 +118,27 @@ const NGINX: &[Front] = &[
         "faulty",
         BROKEN,
     ),
+    (
+        "stream with ssl_preread, and no way for who sends no name",
+        "stream { map $ssl_preread_server_name $to { rdp.corp.example HOST; } server { listen FRONT; ssl_preread on; \
+         proxy_pass $to; } }",
+        "faulty",
+        CLOSED,
+    ),
+    (
+        "stream that lets each client have one connection",
+        "stream { limit_conn_zone $binary_remote_addr zone=each:1m; server { listen FRONT; limit_conn each 1; \
+         proxy_pass HOST; } }",
+        "healthy",
+        &[],
+    ),
+    (
+        "stream, every other connection to a server that is gone, unchecked",
+        "stream { upstream hosts { server HOST max_fails=0; server DEAD max_fails=0; } server { listen FRONT; \
+         proxy_pass hosts; proxy_next_upstream off; } }",
+        "faulty",
+        AT_TIMES,
+    ),
     ("stream that denies us", "stream { server { listen FRONT; deny all; proxy_pass HOST; } }", "faulty", DROPPED),
 ];
 
@@ -133,6 +168,7 @@ const STUNNEL: &[Front] = &[
         "faulty",
         NOT_RDP,
     ),
+    ("client, its far end is gone", "[rdp]\nclient = yes\naccept = FRONT\nconnect = DEAD", "faulty", DROPPED),
     (
         "client before a host that does not speak TLS at once",
         "[rdp]\nclient = yes\naccept = FRONT\nconnect = HOST",

@@ -7,13 +7,18 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod broken;
 #[cfg(feature = "legacy-tls")]
 #[allow(dead_code, reason = "the witness judges for further clients")]
 #[path = "../witness/client.rs"]
 mod client;
 mod compare;
+mod dns;
 #[cfg(feature = "legacy-tls")]
+mod firewall;
 mod fronts;
+mod gnome;
+mod linux;
 mod names;
 mod network;
 mod path;
@@ -24,5 +29,6 @@ mod servers;
 mod shadow;
 mod support;
 #[cfg(feature = "legacy-tls")]
+mod systemd;
 mod table;
 mod xrdp;

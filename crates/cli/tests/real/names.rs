@@ -2,7 +2,7 @@
 
 use crate::support::ask::ask_from;
 use crate::support::folder::Folder;
-use crate::support::name_server::{self, BROKEN, DUAL, GONE, SILENT, STALE, TWO};
+use crate::support::name_server::{self, BROKEN, DUAL, GONE, REFUSED, SILENT, STALE, TWO};
 use crate::support::network::{self, HOST, HOST_TOO, Network};
 use crate::support::xrdp::{self, Xrdp};
 use crate::support::{certificate, programs, root};
@@ -26,8 +26,15 @@ fn names_that_do_not_resolve() {
     gone.expect(1, "faulty", &["name-not-found"]);
     gone.keep("name-not-found");
     // EAI_AGAIN: the name may well exist
-    ask(BROKEN).expect(1, "faulty", &["name-server-unreachable"]);
-    ask(SILENT).expect(1, "faulty", &["name-server-unreachable"]);
+    for (name, code) in [(BROKEN, "SERVFAIL (RCODE 2)"), (REFUSED, "REFUSED (RCODE 5)")] {
+        let told = ask(name);
+        told.expect(1, "faulty", &["name-server-failure"]);
+        let because = told.report["findings"][0]["because"][0]["text"].as_str().unwrap();
+        assert!(because.contains(code) && because.contains(name), "{because}");
+    }
+    let silent = ask(SILENT);
+    silent.expect(1, "faulty", &["name-server-unreachable"]);
+    assert_eq!(silent.report["findings"][0]["confidence"], "proven");
 }
 
 #[test]

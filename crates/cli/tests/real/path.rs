@@ -7,16 +7,22 @@ use std::thread;
 use std::time::Instant;
 
 use crate::support::ask::{Told, ask_from};
+use crate::support::datagram;
 use crate::support::folder::Folder;
 use crate::support::satellite::{self, Satellite};
-use crate::support::way::{self, CLIENT, HOST, HOST_6, Way};
+use crate::support::way::{self, CLIENT, HOST, HOST_6, Machine, Way};
 use crate::support::xrdp::{self, Xrdp};
 use crate::support::{certificate, programs, root};
 
+/// Cause that is only told, and has a test of its own.
+const UDP_BLOCKED: &str = "udp-blocked";
 /// Rows at a time: most of their time is waiting.
 const AT_A_TIME: usize = 8;
 /// Most connections to a healthy host, where nobody asked for more.
 const MOST_OF_HEALTHY: u64 = 4;
+
+/// Milliseconds there and back to a host that is far away.
+const FAR: u32 = 100;
 
 /// Fault of the path.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +30,10 @@ enum Fault {
     Nothing,
     /// A rule of the near router for what it forwards.
     Forward(&'static str),
+    /// A rule of some machine for packets at this hook of its kernel.
+    At(Machine, &'static str, &'static str),
+    /// A rule of the near router for what it forwards, where no router tells that a time to live is over.
+    Quiet(&'static str),
     /// The cable in the middle has this MTU, and everyone is told.
     Narrow(u16),
     /// The host is not told.
@@ -39,7 +49,8 @@ enum Fault {
     Sky(u32, u32),
 }
 
-use Fault::{BothWays, Forward, FromHost, Narrow, Nothing, Sky, Slow, ToHost};
+use Fault::{At, BothWays, Forward, FromHost, Narrow, Nothing, Quiet, Sky, Slow, ToHost};
+use Machine::{Far, Host, Near};
 
 /// A path, and what has to be told of it.
 struct Row {
@@ -51,10 +62,12 @@ struct Row {
     one_of: &'static [&'static str],
     /// Words of a reason.
     says: &'static str,
+    /// Words that no reason may have; empty for none.
+    never: &'static str,
 }
 
 const fn row(name: &'static str, fault: Fault, one_of: &'static [&'static str]) -> Row {
-    Row { name, fault, ipv6: false, options: &[], one_of, says: "" }
+    Row { name, fault, ipv6: false, options: &[], one_of, says: "", never: "" }
 }
 
 impl Row {
@@ -69,11 +82,28 @@ impl Row {
     const fn says(self, says: &'static str) -> Self {
         Self { says, ..self }
     }
+
+    const fn never(self, never: &'static str) -> Self {
+        Self { never, ..self }
+    }
 }
 
 const LOSS: &[&str] = &["packet-loss"];
 const HOLE: &[&str] = &["path-mtu-black-hole"];
 const UNREACHABLE: &[&str] = &["host-unreachable"];
+const BLOCKED: &[&str] = &["tls-blocked-on-path"];
+/// Rules for a ClientHello in one piece, and for all that a client says behind its Connection Request.
+const RESET: &str = "tcp dport 3389 @ih,0,16 0x1603 reject with tcp reset";
+const DROP: &str = "tcp dport 3389 @ih,0,16 0x1603 drop";
+const RESET_ALL: &str = "tcp dport 3389 ct original bytes > 400 reject with tcp reset";
+/// Beginning of the words that put the blame on a machine on the way.
+const BETWEEN: &str = "so a machine at most";
+const FIRST_HOP: &str = "so a machine at most 1 hop away may have done it, on this computer or before its first router";
+const SECOND_HOP: &str =
+    "so a machine at most 2 hops away may have done it, in or behind 10.98.20.1; the host is 3 hops away";
+const SECOND_HOP_6: &str =
+    "so a machine at most 2 hops away may have done it, in or behind fd98:20::1; the host is 3 hops away";
+const AT_THE_END: &str = "there the host is, which did it itself, or the last machine before it";
 
 const ROWS: &[Row] = &[
     row("no fault", Nothing, &[]),
@@ -122,7 +152,37 @@ const ROWS: &[Row] = &[
     row("hole to the host at 1280, IPv6", ToHost(1280), HOLE).measured().v6().says("of 1280 bytes from this computer"),
     row("hole to the host at 1400, IPv6", ToHost(1400), HOLE).measured().v6().says("of 1400 bytes from this computer"),
     row("hole to the host at 1420, IPv6", ToHost(1420), HOLE).measured().v6().says("of 1420 bytes from this computer"),
-    row("hole both ways at 1400", BothWays(1400), HOLE).says("of 1400 bytes from this computer to 10.98.22.1"),
+    row("hello reset before the near router", At(Near, "prerouting", RESET), BLOCKED).measured().says(FIRST_HOP),
+    row("hello reset by the near router", At(Near, "forward", RESET), BLOCKED).measured().says(SECOND_HOP),
+    row("hello reset before the far router", At(Far, "prerouting", RESET), BLOCKED).measured().says(SECOND_HOP),
+    // from here it cannot be told from the host
+    row("hello reset by the far router", At(Far, "forward", RESET), BLOCKED).measured().says(AT_THE_END).never(BETWEEN),
+    row("hello reset by the host", At(Host, "input", RESET), BLOCKED).measured().says(AT_THE_END).never(BETWEEN),
+    row("every hello reset by the near router", At(Near, "forward", RESET_ALL), &["private-key-unusable"])
+        .measured()
+        .says(SECOND_HOP),
+    row("every hello reset by the host", At(Host, "input", RESET_ALL), &["private-key-unusable"])
+        .measured()
+        .says(AT_THE_END)
+        .never(BETWEEN),
+    row("hello dropped by the near router", At(Near, "forward", DROP), BLOCKED).measured().says(SECOND_HOP),
+    row("hello dropped before the far router", At(Far, "prerouting", DROP), BLOCKED).measured().says(SECOND_HOP),
+    row("hello dropped by the host", At(Host, "input", DROP), BLOCKED).measured().says(AT_THE_END).never(BETWEEN),
+    row("hello reset, quiet routers", Quiet(RESET), BLOCKED).measured().never(BETWEEN),
+    row("hello dropped, quiet routers", Quiet(DROP), BLOCKED).measured().never(BETWEEN),
+    row("hello reset by the near router, IPv6", At(Near, "forward", RESET), BLOCKED).measured().v6().says(SECOND_HOP_6),
+    row("hello dropped by the near router, IPv6", At(Near, "forward", DROP), BLOCKED)
+        .measured()
+        .v6()
+        .says(SECOND_HOP_6),
+    row("filtered, measured", Forward("tcp dport 3389 drop"), &["port-filtered"])
+        .measured()
+        .says("the router 10.98.20.1, 1 hop away, still answered for SYNs to it"),
+    row("prohibited, measured", Forward("tcp dport 3389 reject with icmp type admin-prohibited"), UNREACHABLE)
+        .measured()
+        .says("10.98.20.1, 1 hop away, says so (ICMP type 3, code 13)"),
+    // without --path there is no time for the other direction, once answers from the host are lost
+    row("hole both ways at 1400", BothWays(1400), HOLE).says("packets of 1400 bytes from 10.98.22.1"),
 ];
 
 impl Row {
@@ -139,6 +199,11 @@ impl Row {
         match self.fault {
             Nothing | Sky(..) => {}
             Forward(rule) => way.forward(rule),
+            At(machine, hook, rule) => way.apply(machine, hook, rule),
+            Quiet(rule) => {
+                way.forward(rule);
+                way.keep_quiet();
+            }
             Narrow(mtu) => way.narrow(mtu),
             FromHost(mtu) => {
                 way.narrow(mtu);
@@ -171,8 +236,9 @@ impl Row {
         // where a packet is lost by chance, more are counted before the way is called sound
         let most = if matches!(self.fault, Sky(_, 1..)) { 16 } else { MOST_OF_HEALTHY };
         let few = !self.one_of.is_empty() || !self.options.is_empty() || connections <= most;
-        let said = told.report["findings"].to_string().contains(self.says);
-        let wrong = [(expected, "not as expected"), (few, "asked too often"), (said, "the reason lacks its words")];
+        let findings = told.report["findings"].to_string();
+        let said = findings.contains(self.says) && (self.never.is_empty() || !findings.contains(self.never));
+        let wrong = [(expected, "not as expected"), (few, "asked too often"), (said, "the reason has other words")];
         let wrong: Vec<_> = wrong.iter().filter(|(right, _)| !right).map(|(_, words)| *words).collect();
         (!wrong.is_empty()).then(|| format!("{}: {line}\n{:#}", wrong.join(", "), told.report["findings"]))
     }
@@ -215,12 +281,93 @@ fn every_fault_of_a_path_is_told() {
     assert!(wrong.is_empty(), "{} of {runs} runs are wrong:\n{}", wrong.len(), wrong.join("\n"));
 }
 
+/// Rounds of a healthy host without CredSSP: TCP, the negotiation, TLS, and the settings that show that it goes on, in
+/// each of two connections.
+const ROUNDS: u32 = 8;
+
+/// The time is that of the rounds of the protocols, and little more; it is printed as a share of theirs.
+#[test]
+fn a_healthy_host_far_away_takes_two_connections() {
+    if !able() {
+        return;
+    }
+    let folder = Folder::new();
+    let sky = Satellite::new(&folder, FAR / 2, 0, 1);
+    let identity = certificate::healthy(&folder);
+    let _xrdp = Xrdp::inside(&sky.host.name, satellite::HOST, &folder, &identity);
+    let told = ask_from(Some(&sky.client.name), &folder, satellite::HOST, &[]);
+    told.expect(0, "healthy", &[]);
+    assert_eq!(told.connections(), 2);
+    let times = told.report["seconds"].as_f64().unwrap() / (f64::from(ROUNDS * FAR) / 1000.0);
+    eprintln!("{FAR} ms there and back: {times:.2} times the time of {ROUNDS} rounds");
+}
+
+/// The machines between, as a healthy host shows them; and a transcript without names shows the same.
+#[test]
+fn the_machines_on_the_way_are_told() {
+    if !able() {
+        return;
+    }
+    let folder = Folder::new();
+    let way = Way::new();
+    let _xrdp = Xrdp::everywhere(&way.host.name, &folder, &certificate::large(&folder));
+    for (host, routers) in [(HOST, ["10.98.20.1", "10.98.21.1"]), (HOST_6, ["fd98:20::1", "fd98:21::1"])] {
+        let told = ask_from(Some(&way.client.name), &folder, host, &["--path"]);
+        told.expect(0, "healthy", &[]);
+        let way = &told.report["ways"][0];
+        assert_eq!((&way["hops"], &way["answer"]), (&3.into(), &"accepted".into()), "{way}");
+        let said = way["routers"].as_array().unwrap().iter().map(|router| router["addresses"][0].as_str().unwrap());
+        assert_eq!(said.collect::<Vec<_>>(), routers);
+    }
+    let told = ask_from(Some(&way.client.name), &folder, HOST, &[]);
+    assert_eq!(told.report["ways"].as_array().unwrap().len(), 0, "nobody asked for them");
+    way.forward(RESET);
+    let told = ask_from(Some(&way.client.name), &folder, HOST, &["--path"]);
+    told.expect(1, "faulty", BLOCKED);
+    assert!(told.connections() <= 40, "{}", told.connections());
+    told.keep("client-hellos-reset-by-a-router");
+}
+
+/// No test of its own: the host of the next one, which runs where it is started.
+#[test]
+fn host_of_datagrams() {
+    datagram::serve();
+}
+
+/// Whatever UDP is, the host is healthy: a refusal is told, an offer rules it out, and silence says nothing.
+#[test]
+fn a_transport_over_udp() {
+    if !able() {
+        return;
+    }
+    let folder = Folder::new();
+    let way = Way::new();
+    let _xrdp = Xrdp::everywhere(&way.host.name, &folder, &certificate::large(&folder));
+    let ask = |options: &[&str], answer: Option<&str>| {
+        let told = ask_from(Some(&way.client.name), &folder, HOST, options);
+        told.expect(0, "healthy", &[]);
+        assert_eq!(told.fact("udp.answer").and_then(|value| value.as_str()), answer);
+        let found = told.report["findings"].as_array().unwrap().iter().any(|one| one["cause"] == UDP_BLOCKED);
+        let ruled_out = told.report["ruled_out"].as_array().unwrap().iter().any(|cause| cause == UDP_BLOCKED);
+        (found, ruled_out)
+    };
+    assert_eq!(ask(&[], None), (false, false), "nobody asked for it");
+    assert_eq!(ask(&["--path"], Some("refused")), (true, false));
+    {
+        let _offers = datagram::start(&way.host, HOST, &folder.file("datagrams.out"));
+        assert_eq!(ask(&["--path"], Some("accepted")), (false, true));
+    }
+    way.forward("udp dport 3389 drop");
+    assert_eq!(ask(&["--path"], Some("silent")), (false, false));
+}
+
 /// Every cause that only a kernel can make is expected by a row.
 #[test]
 fn every_cause_of_the_path_has_a_row() {
     let causes = diagnosis::causes::ALL.iter().filter(|cause| diagnosis::stage::path::lies_on_the_path(cause));
     let causes: BTreeSet<_> = causes.map(|cause| cause.id).collect();
-    let expected: BTreeSet<_> = ROWS.iter().flat_map(|row| row.one_of).copied().collect();
+    let rows = ROWS.iter().flat_map(|row| row.one_of).copied();
+    let expected: BTreeSet<_> = rows.chain([UDP_BLOCKED]).collect();
     let without: Vec<_> = causes.difference(&expected).collect();
     assert!(without.is_empty(), "no row expects {without:?}");
 }

@@ -1,5 +1,5 @@
 //! A real xrdp in a mount namespace of its own, with its init script: broken, repaired with the program alone, proven
-//! by a probe, and taken back to the byte.
+//! by a probe and by another client, and taken back to the byte.
 
 use std::process::Command;
 
@@ -8,7 +8,7 @@ use crate::support::folder::Folder;
 use crate::support::{command, programs, root};
 
 /// Programs that these tests need.
-const PROGRAMS: &[&str] = &["xrdp", "openssl", "unshare", "usermod", "ss", "start-stop-daemon"];
+const PROGRAMS: &[&str] = &["xrdp", "openssl", "unshare", "usermod", "ss", "start-stop-daemon", "xfreerdp", "Xvfb"];
 
 /// Gives the namespace a copy of /etc that may be changed and that nobody else changes, places for a running machine,
 /// and words for what follows.
@@ -30,34 +30,54 @@ start() { /etc/init.d/xrdp start >/dev/null 2>&1; up "${1:-3389}"; }
 ini() { sed -i "/^\[Globals\]/,/^\[/s|^$1=.*|$1=$2|" /etc/xrdp/xrdp.ini; }
 give() { cp "$files/$1" "/etc/xrdp/$1"; chmod "$2" "/etc/xrdp/$1"; chgrp "$3" "/etc/xrdp/$1"; }
 wire() { echo "$1=$("$program" diagnose "127.0.0.1:${2:-3389}" --format json | tr -d '\n' | sed 's/.*"verdict": *"\([a-z]*\)".*/\1/')"; }
+# FreeRDP as another client: it names its account, or fails. `trusting` is a certificate that it trusts, and then it also
+# looks at the name and the dates; without one it takes any certificate.
+mkfifo /run/screen; Xvfb -displayfd 9 -noreset -nolisten tcp 9>/run/screen >/dev/null 2>&1 & screen=$!
+trap 'kill $screen; wait $screen' EXIT
+read -r display </run/screen; export DISPLAY=":$display"
+set_to() { sed -n "/^\[Globals\]/,/^\[/s|^$1=||p" /etc/xrdp/xrdp.ini; }
+client() {
+  if [ -n "$strict" ]; then
+    HOME=$(mktemp -d -p /run) SSL_CERT_FILE=$(set_to certificate) \
+      timeout 30 xfreerdp "/v:$(cat /etc/hostname)" /u:x /p:x /sec:tls /cert:deny +auth-only >/dev/null 2>&1
+  else HOME=$(mktemp -d -p /run) timeout 30 xfreerdp /v:127.0.0.1 /u:x /p:x /sec:tls /cert:ignore +auth-only >/dev/null 2>&1
+  fi
+  if [ $? = 0 ]; then echo "$1=in"; else echo "$1=out"; fi
+}
 inspect() { "$program" inspect /etc/xrdp/xrdp.ini --format json | tr -d '\n' | grep -o '"cause": *"[a-z0-9-]*"' | head -1 | sed 's/.*: *"//; s/"//'; }
 "#;
 
 /// Steps of every case: found, planned without a change, repaired, seen from outside, taken back.
 const STEPS: &str = r#"
+# the name in a new certificate leads here
+echo "127.0.0.1 $(cat /etc/hostname)" >> /etc/hosts
 before=$(hash)
 wire wire-before "$port"
+client client-before
 echo "found=$(inspect)"
 "$program" fix >/dev/null; echo "plan=$?"
 [ "$before" = "$(hash)" ]; echo "plan-changed=$?"
 "$program" fix --apply --yes; echo "apply=$?"
 up 3389
 wire wire-after
+client client-after
 "$program" fix >/dev/null; echo "plan-after=$?"
 "$program" undo --yes >/dev/null; echo "undo=$?"
 [ "$before" = "$(hash)" ]; echo "differs=$?"
+up "${undone:-3389}"; client client-undone
 "$program" history
 "#;
 
 /// Runs a script in namespaces of its own; `None` where that is not possible here.
-fn inside(script: &str) -> Option<String> {
+pub fn inside(script: &str) -> Option<String> {
     if !(programs(PROGRAMS) && root()) {
         return None;
     }
     let folder = Folder::new();
     certificate::expired(&folder);
     certificate::with_key(&folder, "other", &["rsa:2048"]);
-    let head = format!("program={}\nfiles={}\nport=3389\n", env!("CARGO_BIN_EXE_rdpdoctor"), folder.path().display());
+    let head =
+        format!("program={}\nfiles={}\nport=3389\nstrict=\n", env!("CARGO_BIN_EXE_rdpdoctor"), folder.path().display());
     let mut unshare: Command = command(None, "unshare");
     unshare.args(["--mount", "--net", "--pid", "--fork", "--mount-proc", "--kill-child", "bash", "-c"]);
     let output = unshare.arg([&head, PRELUDE, script].concat()).output().unwrap();
@@ -69,18 +89,23 @@ fn inside(script: &str) -> Option<String> {
 
 /// Breaks xrdp, and follows it through all steps.
 fn repaired(breaking: &str, cause: &str, fix: &str) {
-    let Some(told) = inside(&format!("{breaking}\n{STEPS}")) else { return };
+    // a client that looks at dates and names knows whether a new certificate is a good one
+    let strict = if fix == "make-xrdp-certificate" { "yes" } else { "" };
+    let Some(told) = inside(&format!("strict={strict}\n{breaking}\n{STEPS}")) else { return };
     let lines = [
         "wire-before=faulty",
+        "client-before=out",
         &format!("found={cause}"),
         "plan=1",
         "plan-changed=0",
         &format!("Repaired: {cause}: gone, and a probe gets through"),
         "apply=0",
         "wire-after=healthy",
+        "client-after=in",
         "plan-after=0",
         "undo=0",
         "differs=0",
+        "client-undone=out",
         &format!("{fix}: undone"),
     ];
     for line in lines {
@@ -97,7 +122,7 @@ fn the_stock_install_that_is_broken_out_of_the_box() {
 fn a_key_that_no_group_may_read() {
     let breaking = "give other.crt 644 root; give other.key 600 root
         ini certificate /etc/xrdp/other.crt; ini key_file /etc/xrdp/other.key; start";
-    repaired(breaking, "private-key-unusable", "make-xrdp-certificate");
+    repaired(breaking, "private-key-unusable", "share-key-with-xrdp");
 }
 
 #[test]
@@ -128,7 +153,7 @@ fn no_tls_by_its_settings() {
 
 #[test]
 fn a_port_that_is_none() {
-    repaired("usermod -aG ssl-cert xrdp; ini port 99999; start 34463", "port-closed", "set-xrdp-port");
+    repaired("usermod -aG ssl-cert xrdp; ini port 99999; undone=34463; start 34463", "port-closed", "set-xrdp-port");
 }
 
 /// A healthy one is left alone, also when somebody insists.
@@ -138,7 +163,9 @@ fn a_sound_xrdp_is_left_alone() {
         \"$program\" fix --apply --yes; echo \"fix=$?\"; [ \"$before\" = \"$(hash)\" ]; echo \"differs=$?\"
         ls /var/lib/rdpdoctor 2>/dev/null | wc -l";
     let Some(told) = inside(script) else { return };
-    for line in ["wire=healthy", "show no fault. Nothing to do.", "fix=0", "differs=0"] {
+    for line in
+        ["wire=healthy", "show no fault, and a probe of port 3389 gets through. Nothing to do.", "fix=0", "differs=0"]
+    {
         assert!(told.contains(line), "{line:?} is missing: {told}");
     }
 }
@@ -148,6 +175,107 @@ fn a_sound_xrdp_is_left_alone() {
 fn a_bind_mounted_file_is_changed_in_its_place() {
     let mounted = "cp -p /etc/group /run/group; mount --bind /run/group /etc/group; start";
     repaired(mounted, "private-key-unusable", "let-xrdp-read-its-key");
+}
+
+/// A weaker setting goes by itself when its time is over, also where its guard was killed.
+#[test]
+fn a_weaker_setting_is_a_lease() {
+    let script = r#"
+        usermod -aG ssl-cert xrdp; ini security_layer rdp; start
+        "$program" fix --save /run/plan.json >/dev/null 2>&1
+        ini security_layer tls; sed -i 's/"text": "rdp"/"text": "tls"/' /run/plan.json; before=$(hash)
+        weaker() { "$program" fix --from /run/plan.json --apply --yes "$@" 2>&1; }
+        weaker | grep -o 'would be weaker'; echo "alone=${PIPESTATUS[0]}"
+        [ "$before" = "$(hash)" ]; echo "alone-changed=$?"
+        weaker --lease=5s | grep -o 'nothing keeps it'; set_to security_layer
+        for i in $(seq 200); do [ "$(set_to security_layer)" = tls ] && break; sleep 0.05; done
+        [ "$before" = "$(hash)" ]; echo "ended=$?"
+        weaker --lease=5s >/dev/null; set_to security_layer
+        for guard in $(grep -lz '^guard$' /proc/[0-9]*/cmdline | cut -d/ -f3); do kill -9 "$guard"; done
+        for i in $(seq 200); do "$program" undo 2>&1 </dev/null | grep -q 'it is taken back' && break; sleep 0.05; done
+        [ "$before" = "$(hash)" ]; echo "killed=$?"
+        "$program" history
+    "#;
+    let Some(told) = inside(script) else { return };
+    let lines = [
+        "would be weaker\nalone=3\nalone-changed=0\n",
+        "nothing keeps it\nnegotiate\nended=0\n",
+        "negotiate\nkilled=0\n",
+    ];
+    for line in lines {
+        assert!(told.contains(line), "{line:?} is missing: {told}");
+    }
+}
+
+/// The session from which somebody repairs may end in the middle: its guard is in none of it, and takes back in time.
+#[test]
+fn a_guard_outlives_the_session() {
+    let script = r#"
+        start; before=$(hash)
+        setsid bash -c '"$program" fix --apply --yes --confirm-within 3s | grep -o Repaired
+          for i in $(seq 200); do
+            guard=$(grep -lz "^guard$" /proc/[0-9]*/cmdline | cut -d/ -f3)
+            [ "$(ps -o sid= -p "$guard" | tr -d " ")" != $$ ] && break; sleep 0.05
+          done
+          echo "left=$?"; kill -9 0'
+        for i in $(seq 400); do [ "$before" = "$(hash)" ] && break; sleep 0.05; done
+        [ "$before" = "$(hash)" ]; echo "back=$?"
+    "#;
+    let Some(told) = inside(&format!("export program\n{script}")) else { return };
+    assert!(told.contains("Repaired\nleft=0\nback=0\n"), "{told}");
+}
+
+/// Where systemd runs, it restarts xrdp and keeps the guard; a stand-in tells what it was asked.
+#[test]
+fn systemd_is_asked_where_it_runs() {
+    let script = r#"
+        start; mkdir -p /run/systemd/system /run/bin; before=$(hash)
+        cat > /run/bin/systemctl <<'END'
+#!/bin/sh
+echo "systemctl $*" >> /run/told
+SYSTEMCTL_SKIP_REDIRECT=1 _SYSTEMCTL_SKIP_REDIRECT=1 exec "/etc/init.d/$3" "$2" >/dev/null 2>&1
+END
+        cat > /run/bin/systemd-run <<'END'
+#!/bin/sh
+echo "systemd-run $*" | sed 's| -- .*/| -- |' >> /run/told
+while [ "$1" != -- ]; do shift; done; shift
+"$@" >/dev/null 2>&1 &
+END
+        chmod 755 /run/bin/*; export PATH=/run/bin:$PATH
+        "$program" fix --apply --yes --confirm-within 3s | grep -o Repaired
+        for i in $(seq 400); do [ "$before" = "$(hash)" ] && break; sleep 0.05; done
+        [ "$before" = "$(hash)" ]; echo "back=$?"; cat /run/told
+    "#;
+    let Some(told) = inside(script) else { return };
+    for line in [
+        "Repaired\nback=0\n",
+        "systemd-run --quiet --collect --property=Restart=on-abnormal --unit=rdpdoctor-guard-0001 -- ",
+        "systemctl --no-ask-password restart xrdp",
+    ] {
+        assert!(told.contains(line), "{line:?} is missing: {told}");
+    }
+}
+
+/// Whoever gets in from the agreed address keeps the change; the program's own probe does not.
+#[test]
+fn the_log_of_xrdp_confirms() {
+    let script = r#"
+        ip addr add 192.0.2.9/32 dev lo; ini security_layer rdp; usermod -aG ssl-cert xrdp; start
+        "$program" fix --apply --yes --confirm-within 2s --confirm-from 127.0.0.1 2>&1 | grep -o 'shows nothing'
+        "$program" fix --apply --yes --confirm-within 3s --confirm-from 192.0.2.9 | grep -o 'Or connect from'
+        for i in $(seq 400); do [ "$(set_to security_layer)" = rdp ] && break; sleep 0.05; done
+        echo "nobody=$(set_to security_layer)"
+        "$program" fix --apply --yes --confirm-within 10m --confirm-from 192.0.2.9 >/dev/null
+        HOME=$(mktemp -d -p /run) timeout 30 xfreerdp /v:192.0.2.9 /u:x /p:x /sec:tls /cert:ignore +auth-only >/dev/null 2>&1
+        guards() { grep -lz '^guard$' /proc/[0-9]*/cmdline 2>/dev/null; }
+        for i in $(seq 400); do [ -z "$(guards)" ] && break; sleep 0.05; done
+        echo "guards=$(guards | wc -l) in=$(set_to security_layer)"
+    "#;
+    let Some(told) = inside(script) else { return };
+    let lines = ["shows nothing", "Or connect from\nnobody=rdp\n", "guards=0 in=negotiate\n"];
+    for line in lines {
+        assert!(told.contains(line), "{line:?} is missing: {told}");
+    }
 }
 
 /// Whatever is in the way: an error that says so, and everything as before.

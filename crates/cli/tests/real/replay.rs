@@ -71,7 +71,7 @@ fn bytes((_, entry): &(Duration, Entry)) -> Vec<&[u8]> {
         | Entry::TunnelReceived(bytes)
         | Entry::Event(Event::Bytes(bytes)) => vec![bytes],
         Entry::Event(Event::TlsUp { chain, .. }) => chain.iter().map(Vec::as_slice).collect(),
-        Entry::Event(_) | Entry::Figures(_) => Vec::new(),
+        Entry::Event(_) | Entry::Figures(_) | Entry::Expired => Vec::new(),
     }
 }
 

@@ -10,13 +10,15 @@ use time::OffsetDateTime;
 use crate::program::Program;
 
 /// Kinds of evidence files, as the folders of their seeds are called.
-const KINDS: [&str; 11] = [
+const KINDS: [&str; 13] = [
     "event_log",
     "evidence",
     "exported_events",
     "firewall_log",
+    "firewall_profiles",
     "firewall_rules",
     "journal",
+    "policy_report",
     "process_monitor_log",
     "registry_export",
     "registry_hive",
@@ -35,7 +37,7 @@ impl Folder {
     }
 
     /// Puts the seeds of a kind here, and returns their names.
-    fn seeds(&self, kind: &str) -> Vec<String> {
+    pub fn seeds(&self, kind: &str) -> Vec<String> {
         let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/seeds").join(kind);
         let mut names = Vec::new();
         for seed in fs::read_dir(seeds).unwrap().map(|entry| entry.unwrap().path()) {

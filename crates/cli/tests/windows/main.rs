@@ -6,9 +6,13 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::print_stderr)]
 
+mod console;
 mod files;
 mod hosts;
+mod planted;
 mod program;
+mod registry;
+mod this_client;
 mod this_computer;
 
 use program::Program;
@@ -23,6 +27,7 @@ fn it_says_the_same_words() {
         &["explain", "no such thing as this"],
         &["collect", "--as", "powershell"],
         &["man"],
+        &["explain", "Fehler 0x904 – Переподключение 重新连接"],
     ] {
         let (here, there) = (Program::here().run(words), windows.run(words));
         assert_eq!(there, here, "{words:?}");

@@ -3,7 +3,10 @@
 use std::ffi::OsString;
 use std::io::Read;
 use std::path::PathBuf;
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+
+/// Times that a program is run where Wine ends it before it has said anything.
+const TRIES: usize = 3;
 
 /// Words and status of a program that has ended.
 #[derive(Debug, PartialEq, Eq)]
@@ -11,6 +14,14 @@ pub struct Said {
     pub stdout: String,
     pub stderr: String,
     pub status: Option<i32>,
+}
+
+impl Said {
+    /// Tells whether Wine ended the program: its server does so with status 1 where it loses touch with a process, as
+    /// happened once on a loaded machine. With that status this program has found a fault, and says which.
+    fn is_end_by_wine(&self) -> bool {
+        self.status == Some(1) && self.stdout.is_empty() && self.stderr.is_empty()
+    }
 }
 
 impl From<Output> for Said {
@@ -56,9 +67,22 @@ impl Program {
         Self { folder: folder.into(), ..self }
     }
 
-    /// Runs it to its end.
+    /// Runs it to its end; anew where Wine ended it.
     pub fn run(&self, arguments: &[&str]) -> Said {
-        self.command(arguments).output().unwrap().into()
+        let mut tries = (0..TRIES).map(|_| Said::from(self.command(arguments).output().unwrap()));
+        tries.find(|said| !said.is_end_by_wine()).unwrap_or_else(|| panic!("Wine ended each of {TRIES}: {arguments:?}"))
+    }
+
+    /// Runs it to its end with these variables, and nothing that says whether there are colours.
+    pub fn run_with(&self, variables: &[(&str, &str)], arguments: &[&str]) -> Said {
+        let mut command = self.command(arguments);
+        command.env_remove("NO_COLOR").envs(variables.iter().copied());
+        command.output().unwrap().into()
+    }
+
+    /// Starts it, with its words to be read at its end.
+    pub fn start(&self, arguments: &[&str]) -> Child {
+        self.command(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
     }
 
     /// Runs it with a standard output that nobody reads; returns its status and what it complained of.

@@ -35,6 +35,8 @@ pub struct Offers {
     pub names_addresses: bool,
     /// It refuses a host whose `TSRequest` has a version from before the update for CVE-2018-0886: 2, 3 or 4.
     pub patched: bool,
+    /// It ends on a CHALLENGE that agrees to no key of 128 bits ([MS-NLMP] 3.1.5.1.2); FreeRDP goes on.
+    pub wants_128_bits: bool,
     /// Shortest RSA key, in bits, that it takes.
     pub least_rsa_bits: u32,
     /// It refuses a certificate that vouches for itself.
@@ -78,6 +80,7 @@ const MSTSC_11: Offers = Offers {
     standard: true,
     names_addresses: false,
     patched: true,
+    wants_128_bits: true,
     least_rsa_bits: 1024,
     wants_trust: false,
     routing_token: None,
@@ -113,6 +116,7 @@ const FREERDP_3: Offers = Offers {
     standard: false,
     names_addresses: true,
     patched: false,
+    wants_128_bits: false,
     ..MSTSC_11
 };
 
@@ -121,6 +125,7 @@ pub const ANY: Offers = Offers {
     suites_13: "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:TLS_CHACHA20_POLY1305_SHA256",
     suites_12: "ALL:@SECLEVEL=0",
     groups: "X25519:P-256:P-384:P-521",
+    wants_128_bits: false,
     ..MSTSC_11
 };
 
@@ -134,10 +139,16 @@ struct Restyled {
 
 impl Read for Restyled {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        if Instant::now() > self.until {
-            return Err(io::Error::other("it goes on for too long"));
+        loop {
+            if Instant::now() > self.until {
+                return Err(io::Error::other("it goes on for too long"));
+            }
+            match self.stream.read(buffer) {
+                // a process that was stopped for a while and goes on: no word of the host
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                read => return read,
+            }
         }
-        self.stream.read(buffer)
     }
 }
 
@@ -353,6 +364,10 @@ fn introduce(tunnel: &mut SslStream<Restyled>, offers: &Offers) -> Result<(), St
     }
     let begins = answer.windows(9).position(|window| window == b"NTLMSSP\0\x02");
     let challenge = begins.map(|at| &answer[at..]).ok_or(format!("credssp: {count} bytes without a CHALLENGE"))?;
+    // NTLMSSP_NEGOTIATE_128 is in the highest byte of the flags, which stand behind TargetName (2.2.1.2)
+    if offers.wants_128_bits && challenge.get(23).is_some_and(|flags| flags & 0x20 == 0) {
+        return Err("credssp: a CHALLENGE without a key of 128 bits".to_owned());
+    }
     if tells_its_names(challenge).is_some() {
         Ok(())
     } else {

@@ -1,7 +1,7 @@
 //! Our own hellos beside those that clients sent: of mstsc from captures (`RDPDOCTOR_TEST_DATA`), of FreeRDP from the
-//! xfreerdp of this machine. Every difference that is left stands here with why it cannot matter.
+//! xfreerdp of this machine. Every difference that is left stands in the book with why it cannot matter.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io::{Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -147,18 +147,26 @@ fn shares(value: &[u8]) -> Vec<u16> {
     groups
 }
 
-/// A field that may differ, with why it cannot matter.
-type Reason = (&'static str, &'static str);
+/// Page of the book that says of each difference why it cannot matter.
+const PAGE: &str = include_str!("../../../../docs/book/our-hello.md");
 
-/// Prints the differences, each of which has to be among these, and these among them.
-fn check(what: &str, profile: &str, found: &BTreeMap<String, String>, reasons: &[Reason]) {
+/// The rows of the table under this heading of the page: difference, reason.
+fn reasons(heading: &str) -> BTreeMap<String, &'static str> {
+    let (_, section) = PAGE.split_once(&format!("\n## {heading}\n")).unwrap();
+    let section = section.split("\n## ").next().unwrap();
+    let rows = section.lines().filter_map(|line| line.strip_prefix("| ")?.strip_suffix(" |")?.split_once(" | "));
+    rows.filter(|(field, _)| *field != "difference").map(|(field, why)| (field.to_owned(), why)).collect()
+}
+
+/// Prints the differences, each of which has to be in the page under this heading, and all of those among them.
+fn check(heading: &str, what: &str, found: &BTreeMap<String, String>) {
+    let reasons = reasons(heading);
     for (field, values) in found {
-        let why = reasons.iter().find(|(known, _)| known == field).map_or("NO REASON", |(_, why)| *why);
-        eprintln!("| {profile} | {what} | {field} | {values} | {why} |");
+        let why = reasons.get(field).copied().unwrap_or("NO REASON");
+        eprintln!("| {heading} | {what} | {field} | {values} | {why} |");
     }
-    let found: BTreeSet<&str> = found.keys().map(String::as_str).collect();
-    let known: BTreeSet<&str> = reasons.iter().map(|(field, _)| *field).collect();
-    assert_eq!(found, known, "{profile} beside {what}");
+    let (found, known): (Vec<_>, Vec<_>) = (found.keys().collect(), reasons.keys().collect());
+    assert_eq!(found, known, "{heading}: {what}");
 }
 
 /// The first hello in a capture: all of it lies in one packet.
@@ -173,47 +181,16 @@ fn captured(name: &str) -> Option<Parts> {
     Some((0..file.len()).filter(begins).find_map(|at| parts(&file[at..])).expect("a hello"))
 }
 
-const PSS: Reason = (
-    "signatures: ours alone",
-    "RSASSA-PSS came with later builds of Windows 10 and stands in front there; without it, a host of TLS 1.3 alone could not sign",
-);
-const DSA_AND_P521: Reason = (
-    "signatures: not ours",
-    "SHA-1 with DSA needs a suite of DSS, of which none is offered; ECDSA with SHA-512 needs a key on P-521, whose curve is not offered",
-);
-const RSA_512: Reason =
-    ("signatures: order", "the order is the client's wish, and every host takes what it has a key for");
-
 #[test]
 fn our_hello_beside_that_of_mstsc() {
     for file in ["zeek-rdpeudp2-handshake-success.pcap", "zeek-rdp-no-cookie-mstshash.pcap"] {
         let Some(seen) = captured(file) else { return };
-        check(file, "mstsc-10", &differences(&seen, &ours("mstsc-10", None)), &[PSS, DSA_AND_P521, RSA_512]);
-        let newer = [
-            PSS,
-            DSA_AND_P521,
-            RSA_512,
-            ("suites: ours alone", "those of TLS 1.3, which Windows 10 lacks: no capture of Windows 11 is at hand"),
-            ("extensions: ours alone", "supported_versions and key_share, without which nothing of TLS 1.3 is offered"),
-        ];
-        check(file, "mstsc-11", &differences(&seen, &ours("mstsc-11", None)), &newer);
+        for profile in ["mstsc-10", "mstsc-11"] {
+            let found = differences(&seen, &ours(profile, None));
+            check(&format!("{profile} beside mstsc on Windows 10"), file, &found);
+        }
     }
 }
-
-/// FreeRDP 2.11 with OpenSSL 3.0 is what Debian 12 has; the profile is that of FreeRDP 3 with OpenSSL 3.5.
-const OF_FREERDP: &[Reason] = &[
-    (
-        "extension 43",
-        "FreeRDP 2 offers 1.0 and 1.1 as well, and OpenSSL 3 takes neither at its security level: who has no newer one is refused",
-    ),
-    ("groups: not ours", "ffdhe2048 and its like, of TLS 1.3 alone, where every host knows a curve as well"),
-    ("groups: ours alone", "the share of ML-KEM that OpenSSL 3.5 brought"),
-    ("key shares: ours alone", "the share of ML-KEM that OpenSSL 3.5 brought"),
-    ("groups: order", "the order is the client's wish; the first, of which a share is sent, is the same"),
-    ("signatures: not ours", "SHA-224, which nobody signs with, and DSA, which needs a suite that is not offered"),
-    ("signatures: order", "the order is the client's wish, and every host takes what it has a key for"),
-    ("suites: order", "the order is the client's wish; who takes one of them takes one of ours"),
-];
 
 /// The hello of the xfreerdp of this machine.
 fn said_by_freerdp() -> Parts {
@@ -251,6 +228,6 @@ fn our_hello_beside_that_of_freerdp() {
     }
     let seen = said_by_freerdp();
     let found = differences(&seen, &ours("freerdp3", Some("127.0.0.1")));
-    check("xfreerdp", "freerdp3", &found, OF_FREERDP);
+    check("freerdp3 beside xfreerdp", "xfreerdp", &found);
     assert!(seen.extensions.iter().any(|(kind, _)| *kind == SERVER_NAME), "an address as a server name");
 }

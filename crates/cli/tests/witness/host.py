@@ -51,11 +51,14 @@ DEFAULTS = {
     "mechanism": "ntlm",  # or kerberos, which it asks for instead; reject: SPNEGO with no mechanism left; none: no token
     "ultimatum": False,  # an MCS Disconnect Provider Ultimatum in the clear instead of TLS
     "bad": [],  # which connections of "period" are met by "refusal" at the hello, or closed
-    "bad_at": "hello",  # or request, or accept
+    "bad_at": "hello",  # or request, or accept, or answer: of the request, by "answer"
     "period": 1,
     "build": 20348,
     "target_info": True,  # False: its CHALLENGE has no names
     "answer": None,  # in hexadecimal, instead of a Connection Confirm; it then closes on what comes
+    "failure": None,  # the code of a Negotiation Failure that answers each request
+    "hangs_up_on": 0,  # requests that offer one of these protocols are closed
+    "selects": None,  # the protocol that it selects, whatever it was asked for
 }
 VERSIONS = {"1.0": ssl.TLSVersion.TLSv1, "1.1": ssl.TLSVersion.TLSv1_1, "1.2": ssl.TLSVersion.TLSv1_2,
             "1.3": ssl.TLSVersion.TLSv1_3}
@@ -292,15 +295,21 @@ def serve(sock, number, plan, context):
     rest = body.split(b"\r\n", 1)[1] if b"\r\n" in body else body[7:]
     asked = int.from_bytes(rest[4:8], "little") if rest[:1] == b"\1" else 0
     time.sleep(plan["x224_delay"])
-    if plan["answer"]:
+    if plan["answer"] and (bad == "answer" or plan["bad_at"] != "answer"):
         sock.sendall(bytes.fromhex(plan["answer"]))
         sock.recv(4096)
         return
+    if asked & plan["hangs_up_on"]:
+        return
     chosen = next((bit for bit in (8, 2, 1) if plan["protocols"] & asked & bit), None)
+    code = plan["failure"]
     if chosen is None and not plan["standard"] and plan["protocols"]:
         code = 5 if not plan["protocols"] & 1 else 1
+    if code is not None:
         sock.sendall(bytes.fromhex("030000130ed00000123400") + struct.pack("<BBHI", 3, 0, 8, code))
         return
+    if plan["selects"] is not None:
+        chosen = plan["selects"]
     sock.sendall(bytes.fromhex("030000130ed00000123400") + struct.pack("<BBHI", 2, 0x1F, 8, chosen or 0))
     if not chosen:
         sock.recv(4096)

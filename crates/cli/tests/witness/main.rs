@@ -99,8 +99,9 @@ fn disagreement(description: &Description, offers: &Offers) -> (Option<String>, 
     assert!(connections <= 16, "{line}");
     let most = match offers.profile {
         _ if description.at_times() => 16,
-        // neither of our stacks that finish handshakes can send its hello, so what they are refused is looked into
-        "freerdp3" => 8,
+        // neither of our stacks that finish handshakes can send its hello, so what they are refused is looked into, and
+        // once more where it may be the name
+        "freerdp3" => 9,
         _ => 4,
     };
     // what a stage leaves unanswered in time is asked once more
@@ -135,6 +136,33 @@ fn table(figures: &BTreeMap<(String, &str), usize>, disagreements: &BTreeMap<Str
         let _ = writeln!(text, "{kind}: {}", disagreements.get(kind).copied().unwrap_or(0));
     }
     text
+}
+
+/// Random hosts at which both once differed, each with the client.
+const FOUND: [(&str, &str); 2] = [
+    // its Ultimatum waits until we acknowledged the settings
+    ("mstsc-10", r#"{"protocols": 1, "settings": "ultimatum"}"#),
+    // loses every third hello
+    (
+        "freerdp3",
+        r#"{"bad": [0], "bad_at": "hello", "ciphers": "ECDHE+AESGCM", "max": "1.2", "min": "1.2", "period": 3,
+            "cookie": true, "refusal": "silent"}"#,
+    ),
+];
+
+#[test]
+fn they_agree_where_they_once_differed() {
+    if !hosts::playable() {
+        return;
+    }
+    let allowed = allowed().kinds;
+    let wrong = FOUND.iter().filter_map(|(profile, text)| {
+        let offers = CLIENTS.iter().find(|client| client.profile == *profile).unwrap();
+        let (differs, _, line) = disagreement(&Description { text: (*text).to_owned(), by_name: false }, offers);
+        differs.filter(|kind| !allowed.contains_key(kind)).map(|kind| format!("{kind}: {line}"))
+    });
+    let wrong: Vec<_> = wrong.collect();
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
 }
 
 #[test]

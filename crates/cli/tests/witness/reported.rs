@@ -27,6 +27,23 @@ const HOSTS: &[(&str, &str)] = &[
     ),
     // a proxy that fails on a client's first words behind TLS
     ("https://github.com/FreeRDP/FreeRDP/issues/6170", r#"{"protocols": 1, "settings": "close"}"#),
+    // a server without TLS that says so, and ends the session behind it
+    (
+        "https://github.com/FreeRDP/FreeRDP/pull/2397",
+        r#"{"answer": "030000130ed0000012340003000800020000000300000902f0802180"}"#,
+    ),
+    // a Server 2008 with TLS 1.0 alone, which has Standard RDP Security as well
+    (
+        "https://github.com/FreeRDP/FreeRDP/issues/8987",
+        r#"{"min": "1.0", "max": "1.0", "ciphers": "ALL:@SECLEVEL=0", "protocols": 1, "standard": true}"#,
+    ),
+    // a GNOME whose second stage wants RDSTLS of who was redirected
+    ("https://github.com/Anduin2017/AnduinOS/issues/94", r#"{"selects": 4}"#),
+    // a multiplexer of protocols that hands what it does not know to SSH
+    ("https://github.com/yrutschle/sslh/issues/259", r#"{"answer": "5353482d322e302d4f70656e5353485f392e320d0a"}"#),
+    // a CHALLENGE, or an answer to the hello, that takes nearly as long as the whole time-out
+    ("https://github.com/GlassHaven/Haven/issues/109", r#"{"credssp_delay": 3.8}"#),
+    ("https://github.com/GlassHaven/Haven/issues/109", r#"{"tls_delay": 3.0}"#),
     // a balancer that lets in whoever names a user, whichever
     (
         "https://www.haproxy.com/documentation/aloha/12-0/deployment-guides/remote-desktop/without-connection-broker/",

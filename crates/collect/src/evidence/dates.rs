@@ -14,7 +14,11 @@ pub(super) struct Dates {
     twelve_hours: bool,
     ambiguous: bool,
     without_zone: bool,
+    zone: Option<Zone>,
 }
+
+/// Zone of the machine that wrote the texts: how many seconds its clocks were before UTC at a Unix time.
+pub(super) type Zone = fn(i64) -> Option<i32>;
 
 /// A date as it is written.
 struct Written {
@@ -35,11 +39,16 @@ const ORDER: &str =
     "whether the day or the month comes first in its dates is not known; the day was taken to come first";
 
 impl Dates {
+    /// Takes times without a zone for those of this one, or of UTC where none is known.
+    pub(super) fn of(zone: Option<Zone>) -> Self {
+        Self { zone, ..Self::default() }
+    }
+
     /// Looks at a date, before any is read.
     pub(super) fn see(&mut self, text: &str) {
         let Some(written) = written(text) else { return };
         self.twelve_hours |= written.twelve_hours;
-        self.without_zone |= written.offset.is_none();
+        self.without_zone |= written.offset.is_none() && self.zone.is_none();
         if !written.year_first {
             self.first_is_day |= written.numbers[0] > 12 || written.separator == '.';
             self.second_is_day |= written.numbers[1] > 12;
@@ -58,15 +67,28 @@ impl Dates {
         };
         let month = Month::try_from(u8::try_from(month).ok()?).ok()?;
         let date = Date::from_calendar_date(i32::try_from(year).ok()?, month, u8::try_from(day).ok()?).ok()?;
-        let at = PrimitiveDateTime::new(date, time).assume_offset(offset.unwrap_or(UtcOffset::UTC));
-        at.checked_to_offset(UtcOffset::UTC)
+        let wall = PrimitiveDateTime::new(date, time);
+        let offset = offset.or_else(|| local(wall, self.zone?)).unwrap_or(UtcOffset::UTC);
+        wall.assume_offset(offset).checked_to_offset(UtcOffset::UTC)
     }
 
     /// Lists what has to be said about them.
     pub(super) fn notes(&self) -> impl Iterator<Item = &'static str> {
-        let order = self.ambiguous && !self.first_is_day && !self.second_is_day && !self.twelve_hours;
-        [(self.without_zone, ZONE), (order, ORDER)].into_iter().filter(|(so, _)| *so).map(|(_, words)| words)
+        self.notes_with(ZONE)
     }
+
+    /// Lists what has to be said about them, with the words for times without a zone.
+    pub(super) fn notes_with(&self, without_zone: &'static str) -> impl Iterator<Item = &'static str> {
+        let order = self.ambiguous && !self.first_is_day && !self.second_is_day && !self.twelve_hours;
+        [(self.without_zone, without_zone), (order, ORDER)].into_iter().filter(|(so, _)| *so).map(|(_, words)| words)
+    }
+}
+
+/// Returns the offset that a clock on the wall had when it showed this. Of an hour that came twice it is one of both.
+fn local(wall: PrimitiveDateTime, zone: Zone) -> Option<UtcOffset> {
+    let unix = wall.assume_utc().unix_timestamp();
+    let near = zone(unix)?;
+    UtcOffset::from_whole_seconds(zone(unix - i64::from(near))?).ok()
 }
 
 /// Splits a date; `None` for anything else.
@@ -165,6 +187,20 @@ mod tests {
             assert_eq!(read(&[text]), (vec![Some("2026-11-03T19:05:33.1234567Z".to_owned())], 0), "{text}");
         }
         assert_eq!(read(&["2026-11-03T19:05:33.000"]).1, 1);
+    }
+
+    #[test]
+    fn times_of_a_machine_whose_zone_is_known() {
+        // an hour before UTC, and two from the first second of April 2026 on
+        let zone: Zone = |unix| Some(if unix < 1_775_005_200 { 3600 } else { 7200 });
+        let mut dates = Dates::of(Some(zone));
+        dates.see("2026-03-01 12:00:00");
+        let read = |text| dates.read(text).map(rfc3339).unwrap();
+        assert_eq!(read("2026-03-01 12:00:00"), "2026-03-01T11:00:00Z");
+        assert_eq!(read("2026-05-01 12:00:00"), "2026-05-01T10:00:00Z");
+        assert_eq!(read("2026-04-01 01:59:59"), "2026-04-01T00:59:59Z");
+        assert_eq!(read("2026-04-01T12:00:00+0000"), "2026-04-01T12:00:00Z");
+        assert_eq!(dates.notes().count(), 0);
     }
 
     #[test]

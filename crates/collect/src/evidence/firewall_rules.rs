@@ -6,6 +6,9 @@
 //!
 //! Source: outputs in public repositories; every label begins its line, and what it says begins in the same column.
 
+pub(super) mod powershell;
+pub(super) mod profiles;
+
 use std::collections::BTreeMap;
 use std::io::{BufRead, BufReader, Read};
 
@@ -43,12 +46,18 @@ const LABELS: [&str; 15] = [
 const END: &str = "Ok.";
 /// Every Windows comes with more rules than that, so a shorter list is one of some rules only.
 const WHOLE: usize = 60;
+/// Command that writes such a list.
+const NETSH: &str = "netsh advfirewall firewall show rule name=all verbose";
+/// Most rules of Remote Desktop that are told of a list that is not whole.
+const TOLD: usize = 4;
 /// Most rules that are kept.
 const RULES: usize = 20_000;
 /// Most bytes of a line. One that names a thousand addresses is shorter.
 const LINE: u64 = 32 * 1024;
 /// Most parts of a list of addresses or ports; a rule with more is kept as limited.
 const PARTS: usize = 1_000;
+/// Label that a rule has of which a limit is not shown.
+pub(super) const LIMITED: &str = "Limited";
 /// Field that stands for a limit that is not shown, or not understood.
 const UNSHOWN: &str = "Unshown=1|";
 
@@ -68,12 +77,16 @@ fn labelled(line: &str) -> Option<(&'static str, &str)> {
 }
 
 /// A rule, by its labels.
-type Rule = BTreeMap<&'static str, String>;
+pub(super) type Rule = BTreeMap<&'static str, String>;
 
+/// A list of rules under construction.
 #[derive(Default)]
-struct List {
-    rule: Rule,
+pub(super) struct List {
+    /// The rule that is being read.
+    pub(super) rule: Rule,
     rules: usize,
+    /// Words about the first few rules of Remote Desktop, for a list that is not whole.
+    remote_desktop: Vec<String>,
     /// Inbound rules of the machine and of group policies, as the registry writes them.
     own: BTreeMap<String, RegistryData>,
     policy: BTreeMap<String, RegistryData>,
@@ -100,17 +113,18 @@ fn read(source: &mut dyn Source, name: &str) -> Result<Vec<Piece>, ReadError> {
         }
     }
     list.close();
-    list.state(name, ended).map(|state| vec![Piece::State(Box::new(state))])
+    list.state(name, ended, NETSH).map(|state| vec![Piece::State(Box::new(state))])
 }
 
 impl List {
     /// Takes the rule that has been read.
-    fn close(&mut self) {
+    pub(super) fn close(&mut self) {
         let rule = std::mem::take(&mut self.rule);
         if rule.is_empty() {
             return;
         }
         self.rules += 1;
+        self.note_remote_desktop(&rule);
         let source = rule.get("Rule source").map(String::as_str);
         self.verbose |= source.is_some();
         let by_policy = source.is_some_and(|source| source.starts_with("Group Policy"));
@@ -122,11 +136,24 @@ impl List {
         }
     }
 
-    fn state(self, what: &str, ended: bool) -> Result<State, ReadError> {
-        let of = "netsh advfirewall firewall show rule name=all verbose";
+    /// Remembers whether a rule of Remote Desktop is on.
+    fn note_remote_desktop(&mut self, rule: &Rule) {
+        let said = |label: &str| rule.get(label).map_or("", String::as_str);
+        let ours = said(NAME).to_ascii_lowercase().contains("remote desktop") || said("LocalPort") == "3389";
+        if ours && said("Direction") == "In" && self.remote_desktop.len() < TOLD {
+            let name: String = said(NAME).chars().take(80).collect();
+            let state = if said("Enabled") == "Yes" { "on" } else { "off" };
+            let action = if said("Action") == "Block" { " and blocks" } else { "" };
+            self.remote_desktop.push(format!("{name} is {state}{action}"));
+        }
+    }
+
+    /// Makes a state of the list, if it is whole. `of` is the command that writes such a list.
+    pub(super) fn state(self, what: &str, ended: bool, of: &str) -> Result<State, ReadError> {
         let why = match (self.rules, ended) {
             (rules, _) if rules < WHOLE => {
-                format!("a list of {rules} firewall rules, not of all: write all of them ({of} > rules.txt)")
+                let told = self.remote_desktop.iter().fold(String::new(), |told, rule| told + "; " + rule);
+                format!("a list of {rules} firewall rules, not of all{told}: write all of them ({of} > rules.txt)")
             }
             (rules, false) => format!(
                 "a list of firewall rules that is cut off after {rules} of them: write it again ({of} > rules.txt)"
@@ -178,7 +205,7 @@ fn written(rule: &Rule) -> Option<String> {
     if let Some(protocol) = said("Protocol") {
         field("Protocol", number(protocol));
     }
-    let mut limited = rule.get("Rule source").is_none();
+    let mut limited = rule.get("Rule source").is_none() || rule.contains_key(LIMITED);
     for (label, key) in [("LocalPort", "LPort"), ("RemotePort", "RPort"), ("LocalIP", "LA4"), ("RemoteIP", "RA4")] {
         let parts: Vec<&str> = said(label).into_iter().flat_map(|all| all.split(',')).map(str::trim).collect();
         limited |= parts.len() > PARTS;

@@ -42,13 +42,14 @@ const TEXTS: &[(&[&str], &str)] = &[
     (&["[com.freerdp."], "a log of FreeRDP without times: rdpdoctor explain - < FILE tells what it means"),
     (&["guacd["], "a log of guacd without times: rdpdoctor explain - < FILE tells what it means"),
     (&["RSOP"], GPRESULT),
-    (&["<Rsop"], GPRESULT),
     (&["gpresult"], GPRESULT),
+    (&["LocalPort", "RemotePort", "IcmpType"], PORTS),
     (&["Rule Name:", "Enabled:", "Direction:"], RULES),
-    (&["DisplayName", "Direction", "Action", "Profile", "Enabled"], RULES),
 ];
-const GPRESULT: &str = "a report of group policies (gpresult), which this program does not read: export what they set \
-                        instead (reg export HKLM\\SOFTWARE\\Policies policies.reg)";
+const GPRESULT: &str = "a report of group policies (gpresult) in a form or language that this program does not read: write it \
+                        as XML (gpresult /scope computer /x policies.xml /f, in a console of an administrator)";
+const PORTS: &str = "ports of firewall rules without the rules that they belong to: write both (netsh advfirewall firewall show \
+                     rule name=all verbose > rules.txt)";
 const RULES: &str = "a list of firewall rules as text, which this program does not read: export them instead (netsh \
                      advfirewall export rules.wfw)";
 const RULES_ELSEWHERE: &str = "a list of firewall rules in the words of another language, which this program does not guess: \
@@ -110,7 +111,8 @@ mod tests {
             (b"hello", "no kind that this program knows"),
             (b"A letter about something else", "explain - < FILE"),
             (b"[08:01:02:123] [1:2] [ERROR][com.freerdp.core] - x", "log of FreeRDP"),
-            (b"<html><title>DESKTOP - RSOP</title>", "reg export"),
+            (b"<html><title>DESKTOP - RSOP</title>", "gpresult /scope computer /x"),
+            (b"Protocol : TCP\nLocalPort : 3389\nRemotePort : Any\nIcmpType : Any\n", "without the rules"),
             (b"Rule Name: a\nEnabled: Yes\nDirection: In\n", "netsh advfirewall export"),
             (b"\nRegelname:   a\n----------------------------------------------------------------------\nAktiviert: Ja\n", "another language"),
             (b"\x89PNG\r\n", "rdpdoctor explain"),

@@ -21,10 +21,16 @@ pub enum Kind {
     FirewallLog,
     /// A list of firewall rules as text.
     FirewallRules,
+    /// The settings of the firewall's profiles as text.
+    FirewallProfiles,
+    /// A report of group policies.
+    PolicyReport,
     /// A log of xrdp or of its manager of sessions.
     XrdpLog,
     /// The settings of an xrdp, with what they lead to.
     XrdpSettings,
+    /// The settings of the machine's own GNOME Remote Desktop, with what they lead to.
+    GnomeSettings,
     /// A log of FreeRDP or guacd.
     ClientLog,
     /// An export of systemd's journal.
@@ -59,8 +65,11 @@ impl Kind {
             Self::ExportedEvents => "exported events",
             Self::FirewallLog => "firewall log",
             Self::FirewallRules => "list of firewall rules",
+            Self::FirewallProfiles => "firewall profiles",
+            Self::PolicyReport => "report of group policies",
             Self::XrdpLog => "log of xrdp",
             Self::XrdpSettings => "settings of xrdp",
+            Self::GnomeSettings => "settings of GNOME Remote Desktop",
             Self::ClientLog => "log of a client",
             Self::Journal => "journal",
             Self::Transcript => "transcript",

@@ -3,8 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use evidence::key_names::bare;
 use evidence::moment::moment;
-use evidence::state::{Part, State, Unread};
+use evidence::state::{CRYPTOGRAPHY, Part, RegistryData, State, Unread};
 use evidence::windows::{NETBIOS, netbios};
 use time::{Date, OffsetDateTime, Time};
 
@@ -17,6 +18,8 @@ pub(super) struct Machines {
     /// Full names by their first label: the one that counts, and the others that mean the same machine.
     names: BTreeMap<String, Vec<String>>,
     folders: BTreeMap<PathBuf, BTreeSet<(bool, String)>>,
+    /// Names by the MachineGuid that something with a name gives, in small letters.
+    guids: BTreeMap<String, BTreeSet<String>>,
     /// Labels of settings of xrdp that are told apart by their path.
     apart: BTreeMap<PathBuf, String>,
 }
@@ -35,6 +38,9 @@ impl Machines {
                 (None, Some(name)) => machines.learned(name),
                 (None, None) => continue,
             };
+            if let Some(guid) = guid(state) {
+                machines.guids.entry(guid).or_default().insert(name.clone());
+            }
             for folder in path.ancestors().skip(1).chain([Path::new("")]) {
                 let here = machines.folders.entry(folder.to_owned()).or_default();
                 here.insert((state.part == Part::Client, name.clone()));
@@ -52,8 +58,9 @@ impl Machines {
         self.known_as(name)
     }
 
-    /// Returns the name of the machine that a piece is about. A log or a hive alone may not tell: then it is that of
-    /// its neighbours, in the nearest folder where a machine of this part is named. With several, it is not known.
+    /// Returns the name of the machine that a piece is about. A log or a hive alone may not tell: then it is that with
+    /// the same MachineGuid, wherever it lies, or else that of its neighbours, in the nearest folder where a machine of
+    /// this part is named. With several, or where their MachineGuid is another one, it is not known.
     pub(super) fn of(&self, path: &Path, state: &State) -> Option<String> {
         if let Some(label) = self.apart.get(path) {
             return Some(label.clone());
@@ -61,11 +68,18 @@ impl Machines {
         if let Some(name) = &state.computer {
             return Some(self.known_as(name));
         }
+        let guid = guid(state);
+        let mut same = guid.as_ref().and_then(|guid| self.guids.get(guid)).into_iter().flatten();
+        if let (Some(name), None) = (same.next(), same.next()) {
+            return Some(name.clone());
+        }
         let part = |folder: &Path| {
             self.folders.get(folder)?.iter().find(|(client, _)| *client == (state.part == Part::Client))
         };
         let folder = path.ancestors().skip(1).find(|folder| part(folder).is_some())?;
-        self.below(folder, state.part)
+        let name = self.below(folder, state.part)?;
+        let others = self.guids.values().any(|names| names.contains(&name));
+        (guid.is_none() || !others).then_some(name)
     }
 
     /// Returns the only machine of this part below a folder.
@@ -79,6 +93,16 @@ impl Machines {
         let alike = self.names.get(&netbios(name)).into_iter().flatten();
         alike.clone().find(|known| same_machine(known, name)).map_or_else(|| name.to_owned(), String::clone)
     }
+}
+
+/// Returns the MachineGuid of a state, in small letters; one that was redacted is none.
+fn guid(state: &State) -> Option<String> {
+    let key = state.registry.iter().find(|key| key.path.eq_ignore_ascii_case(CRYPTOGRAPHY))?;
+    let (_, data) = key.values.iter().find(|(name, _)| name.eq_ignore_ascii_case("MachineGuid"))?;
+    let RegistryData::Text(text) = data else { return None };
+    let text = bare(text)?;
+    let digits = text.bytes().all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+    (digits && text.len() == GUID).then(|| text.to_ascii_lowercase())
 }
 
 /// Finds settings of xrdp that would be taken for those of one machine, and labels each by its path: a machine has one
@@ -245,6 +269,8 @@ pub(super) fn of_one_disk(pieces: &mut [(PathBuf, Kind, Piece)]) {
     }
 }
 
+/// Characters of a GUID without braces.
+const GUID: usize = 36;
 /// Most characters of a path that is a label.
 const LABEL: usize = 200;
 /// Most machines with one first label that are told apart.
@@ -259,6 +285,7 @@ pub(super) fn same_machine(one: &str, other: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use evidence::Evidence;
+    use evidence::state::RegistryKey;
     use time::OffsetDateTime;
 
     use super::super::Gathered;
@@ -281,6 +308,29 @@ mod tests {
     fn what_names_no_machine_is_of_the_one_that_lies_beside_it() {
         let two = [("a/SYSTEM", Some("ONE")), ("a/SOFTWARE", None), ("b/SYSTEM", Some("TWO")), ("b/SOFTWARE", None)];
         assert_eq!(machines(&two), [Some("ONE".to_owned()), Some("TWO".to_owned())]);
+    }
+
+    /// A piece with this MachineGuid, by its last digit.
+    fn marked(path: &str, computer: Option<&str>, digit: char) -> (PathBuf, Kind, Piece) {
+        let text = format!("5C1BD2E7-0A1B-4C3D-9E8F-00112233445{digit}");
+        let values = [("MachineGuid".to_owned(), RegistryData::Text(text))].into();
+        let key = RegistryKey { path: CRYPTOGRAPHY.to_owned(), exists: true, values };
+        let computer = computer.map(str::to_owned);
+        let state = State { computer, registry: vec![key], ..State::default() };
+        (PathBuf::from(path), Kind::RegistryHive, Piece::State(Box::new(state)))
+    }
+
+    #[test]
+    fn a_hive_is_of_the_machine_with_its_machine_guid() {
+        let name = |name: &str| Some(name.to_owned());
+        let two = || vec![marked("a/state.json", Some("ONE"), '1'), marked("b/state.json", Some("TWO"), '2')];
+        let with = |more: (PathBuf, Kind, Piece)| told([two(), vec![more]].concat()).0;
+        assert_eq!(with(marked("c/SOFTWARE", None, '2')), [name("ONE"), name("TWO")]);
+        // beside one machine, and of the other
+        assert_eq!(with(marked("a/SOFTWARE", None, '2')), [name("ONE"), name("TWO")]);
+        // of neither
+        assert_eq!(with(marked("a/SOFTWARE", None, '3')), [name("ONE"), name("TWO"), None]);
+        assert_eq!(with(piece("a/SOFTWARE", None)), [name("ONE"), name("TWO")]);
     }
 
     fn xrdp(path: &str, computer: Option<&str>) -> (PathBuf, Kind, Piece) {

@@ -1,7 +1,6 @@
-//! Evidence files of a machine, a capture or a probe, recognised by content, read without changing them.
-//!
-//! Each kind has a reader of its own in the list `READERS`. A reader turns one file into a [`Piece`]; everything that
-//! interprets a piece is in `diagnosis`. Every read is bounded; anything unreadable is named, with the reason.
+//! Evidence files of a machine, a capture or a probe, recognised by content, read without changing them. Each kind has
+//! a reader of its own in the list `READERS`, which turns one file into a [`Piece`]; `diagnosis` interprets pieces.
+//! Every read is bounded; anything unreadable is named, with the reason.
 
 mod bundle;
 pub mod capture;
@@ -19,6 +18,8 @@ mod exports_xml;
 mod firewall_log;
 mod firewall_rules;
 mod foreign;
+pub(crate) mod gnome;
+mod gpresult;
 pub(crate) mod hive;
 mod journal;
 mod json;
@@ -30,7 +31,7 @@ mod procmon;
 #[cfg(test)]
 mod proofs;
 mod rdp_file;
-mod reader;
+pub(crate) mod reader;
 mod readers;
 pub mod reading;
 pub mod redaction;
@@ -41,8 +42,8 @@ mod text;
 mod transcript;
 mod watched;
 pub(crate) mod windows;
-mod xrdp;
-mod xrdp_log;
+pub(crate) mod xrdp;
+pub(crate) mod xrdp_log;
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
@@ -64,12 +65,12 @@ pub use kind::Kind;
 use machines::Machines;
 pub use rdp_file::{rdp_file, rdp_file_routing};
 use reader::{Access, HEAD, NO_FILE, Reader, Take, native};
-pub use reader::{Piece, ReadError, bytes, regular};
+pub use reader::{Piece, ReadError, bytes, bytes_from, regular};
 use readers::READERS;
 use reading::Reading;
 pub use redaction::redacted;
 pub use windows::{OfflineHive, offline_hives};
-pub use xrdp::{is_own as is_own_xrdp, root_of as root_of_xrdp};
+pub use xrdp::{is_own as is_own_xrdp, linux_places, logs as xrdp_logs, root_of as root_of_xrdp};
 
 /// Most entries of folders that are looked at.
 const ENTRIES: usize = 100_000;
@@ -173,11 +174,11 @@ pub fn gather(paths: &[PathBuf]) -> Gathered {
 }
 
 impl Gathered {
-    /// Takes the state of the computer that this program runs on for all there is.
-    pub fn of_this_computer(state: State) -> Self {
-        let mut gathered = Self::default();
-        gathered.keep(Path::new("this computer"), Kind::RecordedState, Piece::State(Box::new(state)));
-        gathered
+    /// Takes in the state of the computer that this program runs on, under this name.
+    #[must_use]
+    pub fn with_this_computer(mut self, name: &str, state: State) -> Self {
+        self.keep(Path::new(name), Kind::RecordedState, Piece::State(Box::new(state)));
+        self
     }
 
     /// Reads also these files and folders of the client's machine. Registry and logs look alike on both ends, so
@@ -237,7 +238,7 @@ impl Gathered {
             Err(error) => self.unread.push((path.to_owned(), error.to_string())),
             Ok(meta) if meta.is_dir() => match windows::Disk::at(path) {
                 Some(disk) => self.disk(path, &disk),
-                None if depth == 0 && xrdp::below(path).is_some() => self.linux(path),
+                None if depth == 0 && !linux_places(path).is_empty() => self.linux(path),
                 None if depth == 0 => self.named_folder(path),
                 None => self.folder(path, depth),
             },
@@ -308,10 +309,9 @@ impl Gathered {
         }
     }
 
-    /// Reads of a mounted Linux only what xrdp has there: its settings and its logs.
+    /// Reads of a mounted Linux only what its servers for RDP have there: their settings and logs.
     fn linux(&mut self, root: &Path) {
-        let logs = ["var/log/xrdp.log", "var/log/xrdp-sesman.log"].map(|log| root.join(log));
-        for file in xrdp::below(root).into_iter().chain(logs.into_iter().filter(|log| log.is_file())) {
+        for file in linux_places(root) {
             self.file(&file, true);
         }
     }
@@ -355,7 +355,8 @@ impl Gathered {
             Err(error) => return self.unread.push((path.to_owned(), error.to_string())),
         };
         let reader = READERS.iter().find(|reader| (reader.recognises)(&head));
-        let Some(reader) = reader.or_else(|| state::names_itself(path, &head).then_some(&state::READER)) else {
+        let state = || state::names_itself(path, &head).then_some(&state::READER);
+        let Some(reader) = reader.or_else(state).or_else(|| xrdp::named(path, &head)) else {
             if named {
                 self.unread.push((path.to_owned(), foreign::unknown(&head)));
             } else {

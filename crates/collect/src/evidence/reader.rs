@@ -1,7 +1,7 @@
 //! A kind of evidence file, as its reader declares it, and how files are opened: bounded, and regular ones alone.
 
 use std::fs::{self, Metadata, OpenOptions};
-use std::io::{self, Read, Seek};
+use std::io::{self, Read, Seek, SeekFrom};
 #[cfg(unix)]
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
@@ -131,6 +131,17 @@ pub fn bytes(path: &Path, limit: u64) -> Result<Vec<u8>, ReadError> {
     let mut bytes = Vec::new();
     let read = opened(path, limit)?.take(limit + 1).read_to_end(&mut bytes)?;
     if read as u64 > limit { Err(ReadError::Contents(format!("more than {limit} bytes"))) } else { Ok(bytes) }
+}
+
+/// Reads a file from an offset on, at most so many bytes; one that is shorter by now was begun anew, and is read from
+/// its beginning.
+pub fn bytes_from(path: &Path, offset: u64, limit: u64) -> Result<Vec<u8>, ReadError> {
+    let mut file = regular(path)?;
+    let offset = if file.metadata()?.len() < offset { 0 } else { offset };
+    file.seek(SeekFrom::Start(offset))?;
+    let mut bytes = Vec::new();
+    file.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 /// Contents of a bundle beside its pieces.

@@ -3,8 +3,8 @@
 use super::reader::Reader;
 use super::{
     bundle, capture, client_log, evtx, exports_csv, exports_json, exports_text, exports_xml, firewall_log,
-    firewall_rules, hive, journal, procmon, rdp_file, registry_export, script, state, transcript, watched, xrdp,
-    xrdp_log,
+    firewall_rules, gnome, gpresult, hive, journal, procmon, rdp_file, registry_export, script, state, transcript,
+    watched, xrdp, xrdp_log,
 };
 
 /// Every kind, the most telling first.
@@ -25,9 +25,13 @@ pub(super) const READERS: &[Reader] = &[
     exports_text::READER,
     firewall_log::READER,
     firewall_rules::READER,
+    firewall_rules::powershell::READER,
+    firewall_rules::profiles::READER,
+    gpresult::READER,
     journal::READER,
     xrdp_log::READER,
     xrdp::READER,
+    gnome::READER,
     client_log::READER,
     rdp_file::READER,
     script::READER,

@@ -4,11 +4,12 @@
 //! `[2026-11-20T08:01:02.123+0100] [INFO ] …` since. Source: the source of xrdp, its issues, and its logs there.
 
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 
-use super::dates::Dates;
+use super::dates::{Dates, Zone};
 use super::entries::{Entries, Exported};
 use super::kind::Kind;
-use super::reader::{Access, Piece, ReadError, Reader, Source};
+use super::reader::{Access, Piece, ReadError, Reader, Source, regular};
 use super::text;
 
 pub(super) const READER: Reader = Reader { kind: Kind::XrdpLog, recognises, read: Access::Stream(read) };
@@ -17,6 +18,13 @@ pub(super) const READER: Reader = Reader { kind: Kind::XrdpLog, recognises, read
 const LINE: u64 = 8192;
 /// Levels as xrdp writes them.
 const LEVELS: [&str; 5] = ["INFO", "WARN", "ERROR", "CORE", "DEBUG"];
+
+/// Note on times without a zone.
+const ZONE: &str = "its times have no zone and were taken as UTC: for exact times run `rdpdoctor inspect` on the machine \
+                    that wrote it, whose zone is known there";
+
+/// Words with which the manager of sessions of 0.9 says that somebody is in, from an address with its port.
+const ACCESS_GRANTED: &str = "(access granted)";
 
 /// Sentences that mean something, by words that all have to be in a line: the program and the number of the kind.
 const SENTENCES: &[(&[&str], &str, u32)] = &[
@@ -35,6 +43,7 @@ const SENTENCES: &[(&[&str], &str, u32)] = &[
     (&["AUTHFAIL"], "xrdp-sesman", 90_201),
     (&["Access permitted for user"], "xrdp-sesman", 90_202),
     (&["access granted for user"], "xrdp-sesman", 90_202),
+    (&["created session", ACCESS_GRANTED], "xrdp-sesman", 90_202),
     (&["ccess denied for user"], "xrdp-sesman", 90_203),
     (&["login denied for user"], "xrdp-sesman", 90_203),
     (&["X server", "could not be started"], "xrdp-sesman", 90_204),
@@ -66,9 +75,19 @@ fn recognises(head: &[u8]) -> bool {
     lines.any(|line| split(line).is_some_and(|(time, _)| Dates::default().read(&dated(time)).is_some()))
 }
 
+/// Reads a log of the machine that this program runs on, whose times are those of its zone.
+#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+pub(crate) fn here(path: &Path, zone: Zone) -> Result<Vec<Piece>, ReadError> {
+    of(&mut regular(path)?, &path.display().to_string(), Dates::of(Some(zone)))
+}
+
 fn read(source: &mut dyn Source, name: &str) -> Result<Vec<Piece>, ReadError> {
+    of(source, name, Dates::default())
+}
+
+fn of(source: &mut dyn Source, name: &str, mut dates: Dates) -> Result<Vec<Piece>, ReadError> {
     let mut lines = BufReader::new(text::Utf8::new(source));
-    let (mut entries, mut dates, mut line, mut count) = (Entries::default(), Dates::default(), Vec::new(), 0_u64);
+    let (mut entries, mut line, mut count) = (Entries::default(), Vec::new(), 0_u64);
     loop {
         line.clear();
         if lines.by_ref().take(LINE).read_until(b'\n', &mut line)? == 0 {
@@ -79,7 +98,7 @@ fn read(source: &mut dyn Source, name: &str) -> Result<Vec<Piece>, ReadError> {
         count += 1;
         entries.take_if(entry(&dated(time), sentence, &mut dates));
     }
-    dates.notes().for_each(|words| entries.note(words));
+    dates.notes_with(ZONE).for_each(|words| entries.note(words));
     let none = || {
         ReadError::Contents(format!("a log of xrdp, of whose {count} lines none is known here: ask rdpdoctor explain"))
     };
@@ -97,9 +116,15 @@ pub(super) fn entry(time: &str, sentence: &str, dates: &mut Dates) -> Option<Exp
     Some(entry)
 }
 
-/// Finds `… from ADDRESS port NUMBER`, also `from ip ADDRESS`; IPv4 in the form of IPv6 is IPv4.
+/// Finds `… from ADDRESS port NUMBER`, also `from ip ADDRESS`, `ip=ADDRESS` and `ip ADDRESS:PORT`; IPv4 in the form of
+/// IPv6 is IPv4.
 fn peer(sentence: &str) -> Option<String> {
-    let (_, behind) = sentence.split_once(" from ").or_else(|| sentence.split_once(" ip "))?;
+    let behind = [" from ", " ip ", " ip="].iter().find_map(|words| Some(sentence.split_once(words)?.1))?;
+    if sentence.contains(ACCESS_GRANTED) {
+        let (address, port) = behind.split_whitespace().next()?.rsplit_once(':')?;
+        let (address, port) = (address.parse::<std::net::IpAddr>().ok()?.to_canonical(), port.parse().ok()?);
+        return Some(std::net::SocketAddr::from((address, port)).to_string());
+    }
     let mut words = behind.split(|c: char| c.is_whitespace() || c == ',').filter(|word| !word.is_empty());
     let address =
         words.find_map(|word| word.trim_matches(':').parse::<std::net::IpAddr>().or_else(|_| word.parse()).ok())?;
@@ -144,6 +169,23 @@ mod tests {
                 ("2026-11-20T08:01:03Z".to_owned(), 90_201, String::new())
             ]
         );
+    }
+
+    /// As version 0.9.21 wrote them.
+    #[test]
+    fn who_logged_on_from_where() {
+        let log = "[20261129-22:44:43] [INFO ] ++ created session (access granted): username a, ip \
+                   ::ffff:192.0.2.9:48494 - socket: 12\n\
+                   [20261129-22:44:57] [INFO ] AUTHFAIL: user=a ip=::ffff:192.0.2.9 time=1795992297\n";
+        assert_eq!(
+            told(log),
+            [
+                ("2026-11-29T22:44:43Z".to_owned(), 90_202, "192.0.2.9:48494".to_owned()),
+                ("2026-11-29T22:44:57Z".to_owned(), 90_201, "192.0.2.9".to_owned())
+            ]
+        );
+        let six = "++ created session (access granted): username a, ip 2001:db8::7:48494 - socket: 12";
+        assert_eq!(peer(six).as_deref(), Some("[2001:db8::7]:48494"));
     }
 
     #[test]

@@ -6,9 +6,9 @@ use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use evidence::state::{State, Volume};
+use evidence::state::{ListeningPort, NetworkAdapter, SavedCredential, State, TERMSRV, Volume};
 
-use super::{Machine, PATIENCE, Values, read};
+use super::{Adapter, Machine, PATIENCE, Values, read, read_client};
 use crate::evidence::{event_log, hive, windows};
 
 /// Most bytes of a log that is copied to be read.
@@ -20,8 +20,22 @@ pub fn this_computer(taken_at: String) -> State {
     read(&machine, env::var("COMPUTERNAME").ok(), taken_at, PATIENCE)
 }
 
+/// Reads how this computer connects to others, see [`read_client`].
+pub fn this_client(taken_at: String) -> State {
+    let machine: Arc<dyn Machine> = Arc::new(Live);
+    read_client(&machine, env::var("COMPUTERNAME").ok(), taken_at, PATIENCE)
+}
+
+/// Returns the disk from which this computer runs.
+fn disk() -> windows::Disk {
+    let folder = |name: &str, usual: &str| env::var_os(name).map_or_else(|| PathBuf::from(usual), PathBuf::from);
+    let mut root = folder("SystemDrive", "C:");
+    root.push("\\");
+    windows::Disk::in_use(&root, &folder("SystemRoot", r"C:\Windows").join("System32"))
+}
+
 /// The machine that this program runs on.
-struct Live;
+pub(crate) struct Live;
 
 impl Machine for Live {
     fn values(&self, path: &str) -> io::Result<Option<Values>> {
@@ -38,11 +52,12 @@ impl Machine for Live {
         os::service::running(service)
     }
 
-    fn files(&self) -> State {
-        let folder = |name: &str, usual: &str| env::var_os(name).map_or_else(|| PathBuf::from(usual), PathBuf::from);
-        let mut root = folder("SystemDrive", "C:");
-        root.push("\\");
-        windows::Disk::in_use(&root, &folder("SystemRoot", r"C:\Windows").join("System32")).state()
+    fn key_files(&self) -> State {
+        disk().keys()
+    }
+
+    fn programs(&self) -> State {
+        disk().programs()
     }
 
     fn volumes(&self) -> io::Result<Vec<Volume>> {
@@ -54,6 +69,33 @@ impl Machine for Live {
             }
         }
         Ok(volumes)
+    }
+
+    fn ports(&self) -> io::Result<Vec<ListeningPort>> {
+        // without the names the numbers of the processes are told
+        let names = os::port::processes().unwrap_or_default();
+        let told = |one: os::port::Listening| ListeningPort {
+            port: one.port,
+            address: one.address.to_string(),
+            // 0 is that of no program: the system did not tell
+            pid: Some(one.process).filter(|process| *process != 0),
+            process: names.get(&one.process).filter(|_| one.process != 0).cloned(),
+        };
+        Ok(os::port::listening()?.into_iter().map(told).collect())
+    }
+
+    fn adapters(&self) -> io::Result<Vec<Adapter>> {
+        let told = |one: os::adapter::Adapter| Adapter {
+            adapter: NetworkAdapter { name: one.name, mtu: one.mtu, up: one.up },
+            servers: one.servers,
+            suffix: one.suffix,
+        };
+        Ok(os::adapter::all()?.into_iter().map(told).collect())
+    }
+
+    fn credentials(&self) -> io::Result<Vec<SavedCredential>> {
+        let names = os::credential::names(TERMSRV)?;
+        Ok(names.into_iter().map(|target| SavedCredential { target }).collect())
     }
 
     fn log(&self, channel: &str) -> Result<Vec<State>, String> {

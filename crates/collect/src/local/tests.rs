@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::mpsc::{Receiver, Sender};
 
-use evidence::state::{CRYPTOGRAPHY, FileVersion, KeyFile, LISTENER, WINLOGON};
+use evidence::state::{CREDSSP, CRYPTOGRAPHY, FileVersion, KeyFile, LISTENER, PROXY, WINLOGON};
 
 use serde_json::{Value, json};
 
@@ -11,14 +11,14 @@ use super::*;
 
 /// Machine that answers from what is written here.
 #[derive(Default)]
-struct Recorded {
-    keys: BTreeMap<String, Values>,
+pub(crate) struct Recorded {
+    pub(crate) keys: BTreeMap<String, Values>,
     /// Places that nobody may read.
-    refused: Vec<&'static str>,
-    running: Vec<&'static str>,
-    elevated: bool,
+    pub(crate) refused: Vec<&'static str>,
+    pub(crate) running: Vec<&'static str>,
+    pub(crate) elevated: bool,
     /// Never answers about its volumes, if there is one.
-    silence: Option<Mutex<Receiver<()>>>,
+    pub(crate) silence: Option<Mutex<Receiver<()>>>,
 }
 
 fn denied() -> io::Error {
@@ -43,11 +43,15 @@ impl Machine for Recorded {
         Ok(Some(self.running.contains(&service)))
     }
 
-    fn files(&self) -> State {
-        let files = vec![FileVersion { name: "termsrv.dll".to_owned(), version: None, exists: true }];
+    fn key_files(&self) -> State {
         let (name, folder) = (".".to_owned(), "MachineKeys".to_owned());
         let key_files = vec![KeyFile { name, folder, size: None, security: None, left_out: 0 }];
-        State { files, key_files, ..State::default() }
+        State { key_files, ..State::default() }
+    }
+
+    fn programs(&self) -> State {
+        let files = vec![FileVersion { name: "termsrv.dll".to_owned(), version: None, exists: true }];
+        State { files, ..State::default() }
     }
 
     fn volumes(&self) -> io::Result<Vec<Volume>> {
@@ -56,6 +60,20 @@ impl Machine for Recorded {
             let _ = silence.lock().unwrap().recv();
         }
         Ok(vec![Volume { name: "C:".to_owned(), free: 1, size: 2 }])
+    }
+
+    fn ports(&self) -> io::Result<Vec<ListeningPort>> {
+        let (address, process) = ("0.0.0.0".to_owned(), Some("svchost.exe".to_owned()));
+        Ok(vec![ListeningPort { port: 3390, address, process, pid: Some(900) }])
+    }
+
+    fn adapters(&self) -> io::Result<Vec<Adapter>> {
+        let adapter = NetworkAdapter { name: "Ethernet".to_owned(), mtu: Some(1500), up: true };
+        Ok(vec![Adapter { adapter, servers: vec![([192, 0, 2, 53], 53).into()], suffix: "corp.example".to_owned() }])
+    }
+
+    fn credentials(&self) -> io::Result<Vec<SavedCredential>> {
+        Ok(vec![SavedCredential { target: "TERMSRV/server02".to_owned() }])
     }
 
     fn log(&self, channel: &str) -> Result<Vec<State>, String> {
@@ -82,12 +100,14 @@ fn state(machine: Recorded) -> State {
 
 fn machine() -> Recorded {
     let dword = |name: &str, number| Values::from([(name.to_owned(), RegistryData::Dword(number))]);
+    let filter = Values::from([("ComponentId".to_owned(), RegistryData::Text("ms_pacer".to_owned()))]);
     let password = RegistryData::Text("secret".to_owned());
     let keys = [
         (LISTENER.to_owned(), dword("PortNumber", 3390)),
         (r"HKLM\SYSTEM\CurrentControlSet\Services\TermService".to_owned(), dword("Start", 4)),
         (WINLOGON.to_owned(), Values::from([("DefaultPassword".to_owned(), password)])),
         (STORE_MY.to_owned(), Values::new()),
+        (format!("{FILTERS}\\{{01}}"), filter),
     ];
     Recorded { keys: BTreeMap::from(keys), running: vec!["TermService"], elevated: true, ..Recorded::default() }
 }
@@ -111,6 +131,8 @@ fn every_source_has_its_part_in_the_state() {
     let service = state.services.iter().find(|service| service.name == "TermService").unwrap();
     assert_eq!((service.exists, service.start, service.running), (true, Some(4), Some(true)));
     assert_eq!((state.files.len(), state.volumes.len(), state.events.len()), (1, 1, 1));
+    assert_eq!((state.ports[0].port, state.credentials[0].host()), (3390, Some("server02")));
+    assert_eq!((state.adapters[0].mtu, state.filters[0].id.as_str()), (Some(1500), "ms_pacer"));
     assert_eq!(told(&state, "event log Security"), Some("the system gives no reason"));
     assert_eq!(told(&state, "some of this computer"), None);
     // all keys were looked up; of Winlogon a password is never taken
@@ -120,7 +142,8 @@ fn every_source_has_its_part_in_the_state() {
 
 #[test]
 fn what_may_not_be_read_is_not_absent() {
-    let state = state(Recorded { refused: vec![LISTENER, STORE_MY], elevated: false, ..machine() });
+    let state = state(Recorded { refused: vec![LISTENER, STORE_MY, FILTERS], elevated: false, ..machine() });
+    assert_eq!((state.filters.len(), told(&state, FILTERS)), (0, Some("access denied")));
     assert_eq!(found(&state, LISTENER), None);
     assert_eq!(told(&state, LISTENER), Some("access denied"));
     // the key of the store may tell nothing of certificates that were not listed
@@ -149,6 +172,34 @@ fn a_source_that_does_not_answer_is_told_and_the_rest_is_read() {
     drop(sender);
 }
 
+/// Of a client nothing is read that concerns others: no logs, no keys, no ports, and of the firewall's rules none but
+/// those that decide what it may reach.
+#[test]
+fn of_a_client_only_its_own_side_is_read() {
+    let text = |text: &str| RegistryData::Text(text.to_owned());
+    let blocks = "v2.30|Action=Block|Active=TRUE|Dir=Out|Protocol=6|RPort=3389|Name=x|";
+    let (inward, outward) = (blocks.replace("Dir=Out", "Dir=In"), blocks.replace("Block", "Allow"));
+    let rules = [("a", text(blocks)), ("b", text(&inward)), ("c", text(&outward)), ("d", RegistryData::Dword(1))];
+    let rules: Values = rules.map(|(name, rule)| (name.to_owned(), rule)).into();
+    let proxy = [("ProxyServer", text("proxy:8080")), ("User Agent", text("x"))];
+    let proxy: Values = proxy.map(|(name, value)| (name.to_owned(), value)).into();
+    let mut machine = machine();
+    machine.keys.extend([(FIREWALL_RULES.to_owned(), rules), (PROXY.to_owned(), proxy)]);
+    let machine: Arc<dyn Machine> = Arc::new(machine);
+    let state =
+        read_client(&machine, Some("CLIENT01".to_owned()), "2026-11-21T09:00:00Z".to_owned(), Duration::from_mins(1));
+    assert_eq!((state.part, state.computer.as_deref()), (Part::Client, Some("CLIENT01")));
+    let told: Value = serde_json::from_str(&state.to_json()).unwrap();
+    let filled = told.as_object().unwrap().iter().filter(|(_, list)| list.as_array().is_some_and(|l| !l.is_empty()));
+    assert_eq!(
+        filled.map(|(name, _)| name.as_str()).collect::<Vec<_>>(),
+        ["adapters", "credentials", "files", "filters", "registry"]
+    );
+    assert_eq!(found(&state, FIREWALL_RULES).unwrap().values.keys().collect::<Vec<_>>(), ["a"]);
+    assert_eq!(found(&state, PROXY).unwrap().values.keys().collect::<Vec<_>>(), ["ProxyServer"]);
+    assert!(found(&state, CRYPTOGRAPHY).is_none() && found(&state, CREDSSP).is_some_and(|key| !key.exists));
+}
+
 /// The script and this program gather one list.
 #[test]
 fn the_script_reads_the_same_sections() {
@@ -158,13 +209,15 @@ fn the_script_reads_the_same_sections() {
     let told: Value = serde_json::from_str(&state(machine()).to_json()).unwrap();
     let filled =
         told.as_object().unwrap().iter().filter(|(_, value)| value.as_array().is_some_and(|list| !list.is_empty()));
-    let here: BTreeSet<&str> = filled.map(|(name, _)| name.as_str()).collect();
+    // PowerShell has no command that lists saved credentials, and the script runs no other program
+    let here: BTreeSet<&str> = filled.map(|(name, _)| name.as_str()).filter(|name| *name != "credentials").collect();
     assert_eq!(here, by_script);
     // certificates come as the keys of their stores, in both
     for place in KEYS.iter().copied().chain([STORE_MY, STORE_REMOTE_DESKTOP]).chain(SERVICES.iter().copied()) {
         assert!(script.contains(&format!("'{place}'")), "{place}");
     }
-    for source in sources().iter().filter_map(|source| source.name.strip_prefix("event log ")) {
+    let machine: Arc<dyn Machine> = Arc::new(machine());
+    for source in sources(&machine).iter().filter_map(|source| source.name.strip_prefix("event log ")) {
         assert!(script.contains(&format!("log = '{source}'")), "{source}");
     }
 }

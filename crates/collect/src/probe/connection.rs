@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::error::Elapsed;
 use tokio::time::{Instant, timeout, timeout_at};
 use wire::figures::TcpFigures;
 use wire::layer::{Layers, Received};
@@ -33,19 +35,23 @@ const PIECES: usize = 16;
 const PIECES_TIME: Duration = Duration::from_millis(1500);
 /// Pause between two looks whether a piece was acknowledged.
 const LOOK: Duration = Duration::from_millis(1);
+/// Pause between two looks for what a router says.
+const LOOK_FOR_ROUTER: Duration = Duration::from_millis(20);
 
 /// Words for a computer without a network.
 const NO_NETWORK: &str = "it has no network";
 
-/// Opens a connection, does what the machine says until it ends or `left` is over, and returns all that happened.
+/// Opens a connection, does what the machine says until it ends or `left` is over, and returns all that happened. The
+/// connection, if there was one, is returned too: our side of it is closed, the peer's perhaps not yet.
 pub async fn converse(
     address: SocketAddr,
     plan: &ConversationPlan,
     left: Duration,
     outlet: &dyn Outlet,
     has_network: &(dyn Fn() -> bool + Sync),
-) -> Vec<(Duration, Entry)> {
+) -> (Vec<(Duration, Entry)>, Option<TcpStream>) {
     let mut driver = Driver::new(plan, left, outlet);
+    let mut connection = None;
     let deadline = driver.deadline();
     match timeout_at(deadline, meter::connect(address, plan.path)).await {
         Err(_) => drop(driver.tell(Event::Time)),
@@ -56,25 +62,32 @@ pub async fn converse(
             drop(driver.tell(Event::ConnectFailed(ConnectFailure::Other(NO_NETWORK.to_owned()))));
         }
         Ok(Err(error)) => drop(driver.tell(Event::ConnectFailed(connect_failure(&error)))),
-        Ok(Ok(stream)) => {
+        Ok(Ok(mut stream)) => {
             // every write is a segment of its own; an error here would only make segments merge
             let _ = stream.set_nodelay(true);
             driver.meter = meter::meter(&stream);
-            driver.run(stream).await;
+            driver.run(&mut stream).await;
+            connection = Some(stream).filter(|_| plan.path.hops == 0);
         }
     }
-    driver.entries
+    (driver.entries, connection)
+}
+
+/// Waits until the peer shows that it has noticed our end of a connection: by its farewell, or its own end.
+pub async fn noticed(mut connection: TcpStream) {
+    // a farewell is TLS' `close_notify`, encrypted: whatever comes now has no other meaning to anybody
+    let _ = connection.read(&mut [0; 1]).await;
 }
 
 /// Does the same over an established connection.
 pub async fn converse_over(
-    stream: impl AsyncRead + AsyncWrite + Unpin,
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
     plan: &ConversationPlan,
     left: Duration,
     outlet: &dyn Outlet,
 ) -> Vec<(Duration, Entry)> {
     let mut driver = Driver::new(plan, left, outlet);
-    driver.run(stream).await;
+    driver.run(&mut stream).await;
     driver.entries
 }
 
@@ -106,6 +119,8 @@ struct Driver<'a> {
     first: Vec<u8>,
     /// The request goes out in pieces.
     pieces: bool,
+    /// Machines that the hello can come to; 0 for all.
+    hops: u8,
     meter: Box<dyn Meter>,
     /// The figures when the connection was there.
     connected: TcpFigures,
@@ -129,6 +144,7 @@ impl<'a> Driver<'a> {
             raw: 0,
             first: Vec::new(),
             pieces: plan.path.pieces,
+            hops: plan.path.hops,
             meter: Box::new(Unmeasured),
             connected: TcpFigures::default(),
         }
@@ -158,6 +174,16 @@ impl<'a> Driver<'a> {
         Event::Closed(end)
     }
 
+    /// Returns the event for an error of the socket: nearly always a reset. Where the hello may not come far, it is the
+    /// word of a router, and nothing else will come.
+    fn lost(&mut self, error: &io::Error) -> Event {
+        if self.hops == 0 || error.kind() != io::ErrorKind::HostUnreachable {
+            return self.closed(End::Rst);
+        }
+        self.entries.push((self.now(), Entry::Expired));
+        Event::Time
+    }
+
     fn reset_at_once(&mut self) {
         let actions = self.tell(Event::Connected);
         let lost =
@@ -175,40 +201,70 @@ impl<'a> Driver<'a> {
         self.layers.ended().then(|| self.closed(End::Fin))
     }
 
-    async fn run(&mut self, mut stream: impl AsyncRead + AsyncWrite + Unpin) {
+    async fn run(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin)) {
         self.connected = self.meter.read().unwrap_or_default();
         let mut actions = self.tell(Event::Connected);
-        if let Some(event) = self.write(&mut stream, Layer::Connected, Vec::new()).await {
+        if let Some(event) = self.write(stream, Layer::Connected, Vec::new()).await {
             actions.extend(self.tell(event));
         }
         let mut buffer = vec![0; CHUNK];
         loop {
             while !actions.is_empty() {
-                actions = self.act(&mut stream, actions).await;
+                actions = self.act(stream, actions).await;
             }
             if self.machine.ended() {
                 return;
             }
+            self.meter.acknowledge();
             // a peer that keeps sending would otherwise never let a time-out happen
             let late = Instant::now() >= self.deadline();
-            let event = match timeout_at(self.deadline(), stream.read(&mut buffer)).await {
+            let event = match self.receive(stream, &mut buffer).await {
                 Err(_) => Some(Event::Time),
                 Ok(_) if late => Some(Event::Time),
                 Ok(Ok(0)) => Some(self.closed(End::Fin)),
-                Ok(Ok(count)) if !self.layers.is_empty() => self.through_layers(&mut stream, &buffer[..count]).await,
+                Ok(Ok(count)) if !self.layers.is_empty() => self.through_layers(stream, &buffer[..count]).await,
                 Ok(Ok(count)) => Some(Event::Bytes(buffer[..count].to_vec())),
-                Ok(Err(_)) => Some(self.closed(End::Rst)),
+                Ok(Err(error)) => Some(self.lost(&error)),
             };
             actions = event.map_or_else(Vec::new, |event| self.tell(event));
         }
     }
 
+    /// Waits for bytes. Where the hello may not come far, it looks meanwhile for what a router says.
+    async fn receive(
+        &mut self,
+        stream: &mut (impl AsyncRead + AsyncWrite + Unpin),
+        buffer: &mut [u8],
+    ) -> Result<io::Result<usize>, Elapsed> {
+        loop {
+            let deadline = self.deadline();
+            let until = if self.hops > 0 { deadline.min(Instant::now() + LOOK_FOR_ROUTER) } else { deadline };
+            match timeout_at(until, stream.read(buffer)).await {
+                Err(_) if until < deadline => {
+                    if let Some(error) = self.meter.error() {
+                        return Ok(Err(error));
+                    }
+                }
+                other => return other,
+            }
+        }
+    }
+
     async fn act(&mut self, stream: &mut (impl AsyncRead + AsyncWrite + Unpin), actions: Vec<Action>) -> Vec<Action> {
         let mut further = Vec::new();
+        // behind the negotiation comes the hello
+        if self.hops > 0 && self.machine.outcome().x224.is_some() {
+            self.meter.limit_hops(self.hops);
+        }
         for action in actions {
             let event = match action {
                 Action::Send(bytes) => self.send(stream, bytes).await,
                 Action::UpgradeTls(offer) => self.upgrade(stream, offer).await,
+                Action::Close if self.hops > 0 => {
+                    self.measure();
+                    self.meter.limit_hops(0);
+                    None
+                }
                 Action::Close => {
                     self.measure();
                     // the peer may have closed already
@@ -295,7 +351,7 @@ impl<'a> Driver<'a> {
         match step {
             Step::Write(raw) => match timeout_at(self.deadline(), stream.write_all(&raw)).await {
                 Ok(Ok(())) => None,
-                Ok(Err(_)) => Some(self.closed(End::Rst)),
+                Ok(Err(error)) => Some(self.lost(&error)),
                 Err(_) => Some(Event::Time),
             },
             #[cfg(test)]

@@ -12,6 +12,19 @@ use wire::machine::PathPlan;
 pub(super) trait Meter: Send {
     /// Returns what the system knows now.
     fn read(&self) -> Option<TcpFigures>;
+
+    /// Has the system acknowledge at once what has come, where it can: a peer may hold back what it has to say until
+    /// then, as long as systems wait with it.
+    fn acknowledge(&self) {}
+
+    /// Has the packets come to no more than so many machines, and tells at once that one did not come through; 0 ends
+    /// that, and has the connection end with a reset.
+    fn limit_hops(&self, _hops: u8) {}
+
+    /// Takes the error of the connection, such as what a router says of its packets: that wakes no reader.
+    fn error(&self) -> Option<io::Error> {
+        None
+    }
 }
 
 /// Meter of a connection that no system counts.
@@ -38,18 +51,43 @@ mod linux {
 
     use super::{Meter, TcpFigures, TcpSocket, TcpStream, io};
 
-    /// A second descriptor of the socket; it goes with the meter.
-    struct Kernel(OwnedFd);
+    /// A second descriptor of the socket, which goes with the meter, and whether it is of IPv6.
+    struct Kernel {
+        socket: OwnedFd,
+        ipv6: bool,
+    }
 
     impl Meter for Kernel {
         fn read(&self) -> Option<TcpFigures> {
-            TcpFigures::of_linux(&os::tcp::info(&self.0).ok()?)
+            TcpFigures::of_linux(&os::tcp::info(&self.socket).ok()?)
+        }
+
+        fn error(&self) -> Option<io::Error> {
+            os::icmp::take_error(&self.socket)
+        }
+
+        fn limit_hops(&self, hops: u8) {
+            // an option that is not taken leaves a connection like any other, which proves nothing
+            let _ = os::icmp::limit_hops(&self.socket, self.ipv6, hops);
+            let _ = if hops > 0 {
+                os::icmp::report_errors(&self.socket, self.ipv6)
+            } else {
+                os::icmp::reset_at_close(&self.socket)
+            };
+        }
+
+        fn acknowledge(&self) {
+            // without it the peer's next words only come later
+            let _ = os::tcp::acknowledge_at_once(&self.socket);
         }
     }
 
     pub(in crate::probe) fn meter(stream: &TcpStream) -> Box<dyn Meter> {
         match stream.as_fd().try_clone_to_owned() {
-            Ok(socket) => Box::new(Kernel(socket)),
+            Ok(socket) => {
+                let ipv6 = stream.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_ipv6());
+                Box::new(Kernel { socket, ipv6 })
+            }
             Err(_) => Box::new(super::Unmeasured),
         }
     }

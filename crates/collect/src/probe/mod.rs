@@ -3,7 +3,11 @@
 //! [`diagnosis::interview`] says which questions come when and for how long; this drives them over sockets.
 
 mod connection;
+mod datagram;
+mod dns;
+mod hops;
 mod meter;
+mod naming;
 #[cfg(feature = "legacy-tls")]
 mod openssl;
 mod outlet;
@@ -22,13 +26,16 @@ use std::time::Duration;
 use diagnosis::case::{Capabilities, Context};
 pub use diagnosis::interview::Budget;
 use diagnosis::interview::{Ask, Interview, same_words};
-use evidence::printable::printable;
+use diagnosis::stage::addresses::is_nobodys;
 use evidence::profile::ClientProfile;
 use evidence::target::{Host, Target};
 use time::OffsetDateTime;
-use tokio::time::{Instant, timeout_at};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, sleep_until, timeout_at};
 use wire::machine::{ConversationPlan, Event};
-use wire::transcript::{ConnectionRecord, Entry, NameAnswer, NameLookup, Record, Transcript};
+use wire::transcript::{
+    ConnectionRecord, DatagramRecord, Entry, HopsRecord, NameAnswer, NameLookup, Record, Transcript,
+};
 
 use crate::resolve::{Resolver, SystemResolver};
 use outlet::{Direct, Outlet};
@@ -92,20 +99,24 @@ impl Probe {
     /// Asks until no answer can change the verdict, or the budget is spent.
     pub async fn run(&self) -> Transcript {
         let began = Instant::now();
-        let addresses = chosen(&self.resolve(began).await, chance());
+        let mut led = self.resolve(began).await;
+        if matches!(self.target.host, Host::Name(_)) {
+            led.retain(|address| !is_nobodys(address));
+        }
+        let addresses = chosen(&led, chance());
+        let mut doubted = addresses.is_empty();
         let spent = Arc::new(AtomicUsize::new(0));
         // one task per address: addresses wait for each other no more than the client would
         let mut tasks = Vec::new();
         for address in addresses {
             let one = Asking { probe: self.clone(), address, began, spent: Arc::clone(&spent) };
-            tasks.push(tokio::spawn(async move {
-                one.run().await;
-            }));
+            tasks.push(tokio::spawn(async move { one.run().await }));
         }
         for task in tasks {
             // a task that panicked has left its records behind; the others go on
-            let _ = task.await;
+            doubted |= task.await.unwrap_or_default();
         }
+        self.ask_names(began, &spent, doubted).await;
         self.seen()
     }
 
@@ -171,32 +182,79 @@ struct Asking {
 }
 
 impl Asking {
-    /// Holds the interview, then rehearses what was said before a host is blamed for its answers.
-    async fn run(&self) {
+    /// Holds the interview, then rehearses what was said before a host is blamed for its answers. Returns whether the
+    /// name may be at fault that led here.
+    async fn run(&self) -> bool {
         let mut interview = self.interview();
-        while let Some(ask) = interview.next(self.began.elapsed(), chance()) {
-            tokio::time::sleep_until(self.began + ask.not_before).await;
-            let left = ask.until.saturating_sub(self.began.elapsed());
-            if left.is_zero() || self.spent.fetch_add(1, Ordering::Relaxed) >= ask.connections {
-                break;
-            }
-            let record = self.ask(ask, left).await;
-            interview.told(&record);
-            self.probe.change(|transcript| transcript.records.push(Record::Connection(record)));
+        self.hold(&mut interview, Interview::next).await;
+        if self.probe.budget.path && self.trace(&mut interview).await {
+            self.hold(&mut interview, Interview::next_by_hops).await;
         }
         for plan in interview.to_rehearse() {
             if !rehearsal::passes(plan, &*self.probe.outlet).await {
                 self.probe.change(|transcript| self.take_back(transcript, plan));
             }
         }
+        if self.probe.budget.path && interview.was_let_in() {
+            self.knock_by_datagram().await;
+        }
+        let typed = self.probe.target.name().unwrap_or_default();
+        interview.doubts_the_name(typed.strip_suffix('.').unwrap_or(typed))
+    }
+
+    /// Asks until no answer can change the verdict, or the budget is spent.
+    async fn hold(&self, interview: &mut Interview, next: fn(&mut Interview, Duration, [u8; 32]) -> Option<Ask>) {
+        let mut last = None;
+        while let Some(ask) = next(interview, self.began.elapsed(), chance()) {
+            pause(self.began + ask.not_before, last.take().filter(|_| ask.once_noticed)).await;
+            let left = ask.until.saturating_sub(self.began.elapsed());
+            if left.is_zero() || self.spent.fetch_add(1, Ordering::Relaxed) >= ask.connections {
+                break;
+            }
+            let (record, connection) = self.ask(ask, left).await;
+            last = connection;
+            interview.told(&record);
+            self.probe.change(|transcript| transcript.records.push(Record::Connection(record)));
+        }
+    }
+
+    /// Looks for the routers on the way. Returns whether it could.
+    async fn trace(&self, interview: &mut Interview) -> bool {
+        let start = micros(self.began.elapsed());
+        let left = self.probe.longest().saturating_sub(start);
+        let spent = self.spent.load(Ordering::Relaxed);
+        if left.is_zero() || spent + hops::MOST_ACCEPTED > self.probe.budget.connections_with_path() {
+            return false;
+        }
+        (self.probe.progress)(&format!("asking {}: the routers on the way", self.address));
+        let Some(tries) = hops::trace(self.address, left).await else { return false };
+        let took = micros(self.began.elapsed()).saturating_sub(start);
+        let record = HopsRecord { start, took, address: self.address, tries };
+        self.spent.fetch_add(record.accepted(), Ordering::Relaxed);
+        interview.told_of_hops(&record);
+        self.probe.change(|transcript| transcript.records.push(Record::Hops(record)));
+        true
+    }
+
+    /// Asks once for a transport over UDP, which no connection needs.
+    async fn knock_by_datagram(&self) {
+        let start = micros(self.began.elapsed());
+        let patience = datagram::PATIENCE.min(self.probe.longest().saturating_sub(start));
+        if patience.is_zero() {
+            return;
+        }
+        (self.probe.progress)(&format!("asking {}: one datagram", self.address));
+        let [a, b, c, d, ..] = chance();
+        let answer = datagram::ask(self.address, u32::from_be_bytes([a, b, c, d]), patience).await;
+        let took = micros(self.began.elapsed()).saturating_sub(start);
+        let record = DatagramRecord { start, took, address: self.address, answer };
+        self.probe.change(|transcript| transcript.records.push(Record::Datagram(record)));
     }
 
     fn interview(&self) -> Interview {
         let probe = &self.probe;
-        let named = !matches!(probe.target.host, Host::Address(_));
-        let name = named.then(|| printable(&probe.target.host.to_string()));
         let client = probe.clients.iter().find(|(host, _)| *host == self.address).map(|(_, client)| client.clone());
-        Interview::new(probe.context.clone(), probe.budget, probe.context.at, self.address, name, client)
+        Interview::new(probe.context.clone(), probe.budget, probe.context.at, self.address, self.name(), client)
     }
 
     /// Notes the failed rehearsal in every record of this address with the same words.
@@ -208,13 +266,21 @@ impl Asking {
         }
     }
 
-    /// Opens one connection and returns its record.
-    async fn ask(&self, ask: Ask, left: Duration) -> ConnectionRecord {
+    /// Makes one connection and returns its record, and the connection itself while the host holds its end of it.
+    async fn ask(&self, ask: Ask, left: Duration) -> (ConnectionRecord, Option<TcpStream>) {
         (self.probe.progress)(&format!("asking {}: {}", self.address, ask.words));
         let start = micros(self.began.elapsed());
         let (outlet, network) = (&*self.probe.outlet, || self.probe.resolver.has_network());
-        let entries = connection::converse(self.address, &ask.plan, left, outlet, &network).await;
-        ConnectionRecord { address: self.address, start, survey: ask.survey, plan: ask.plan, entries }
+        let (entries, connection) = connection::converse(self.address, &ask.plan, left, outlet, &network).await;
+        (ConnectionRecord { address: self.address, start, survey: ask.survey, plan: ask.plan, entries }, connection)
+    }
+}
+
+/// Waits until a moment, or until the host has noticed the end of this connection.
+async fn pause(over: Instant, last: Option<TcpStream>) {
+    match last {
+        Some(last) => drop(timeout_at(over, connection::noticed(last)).await),
+        None => sleep_until(over).await,
     }
 }
 
@@ -232,6 +298,24 @@ fn chance() -> [u8; 32] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// A host that serves one client at a time has to be done with the last one.
+    #[test]
+    fn a_pause_ends_once_the_host_has_noticed_our_end_and_not_before() {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let (hour, moment) = (Duration::from_hours(1), Duration::from_millis(20));
+        runtime.block_on(async {
+            let listener = tokio::net::TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
+            let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+            let (theirs, _) = listener.accept().await.unwrap();
+            let mut waiting = std::pin::pin!(pause(Instant::now() + hour, Some(ours)));
+            assert!(timeout_at(Instant::now() + moment, &mut waiting).await.is_err(), "the host has not noticed");
+            drop(theirs);
+            waiting.await;
+            let none = timeout_at(Instant::now() + moment, pause(Instant::now() + hour, None)).await;
+            assert!(none.is_err(), "nothing ends it before its time");
+        });
+    }
 
     #[test]
     fn of_many_addresses_any_may_be_asked() {

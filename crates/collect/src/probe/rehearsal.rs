@@ -46,6 +46,18 @@ const INTRODUCTION: &[u8] = &[
     b'L', b'M', b'S', b'S', b'P', 0, 1, 0, 0, 0, 0x17, 0x82, 0x08, 0xE2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0,
     0, 10, 0, 0x61, 0x4A, 0, 0, 0, 15,
 ];
+/// Where the version stands in it.
+const VERSION: usize = 6;
+
+/// Returns those bytes with a version that there is, 2 to 6; nothing for another.
+fn introduction(version: u32) -> Vec<u8> {
+    let mut words = INTRODUCTION.to_vec();
+    match u8::try_from(version) {
+        Ok(version @ 2..=6) => words[VERSION] = version,
+        _ => words.clear(),
+    }
+    words
+}
 
 /// True if the words of this plan work with a healthy host.
 pub async fn passes(plan: &ConversationPlan, outlet: &dyn Outlet) -> bool {
@@ -137,7 +149,7 @@ async fn expect(stream: &mut DuplexStream, words: &[u8]) -> io::Result<()> {
 
 /// Serves one client as a healthy host.
 async fn serve(mut stream: DuplexStream, plan: &ConversationPlan) -> io::Result<()> {
-    let mut credssp = false;
+    let mut words = Vec::new();
     if let Some(request) = &plan.request {
         if !plan.hold.is_zero() {
             // nothing may come until the client goes
@@ -146,7 +158,7 @@ async fn serve(mut stream: DuplexStream, plan: &ConversationPlan) -> io::Result<
         let protocols = request.protocols.unwrap_or(SecurityProtocols::RDP);
         expect(&mut stream, &asked(plan, request)).await?;
         let protocol = pick(protocols);
-        credssp = protocol.credssp();
+        words = plan.credssp.filter(|_| protocol.credssp()).map(introduction).unwrap_or_default();
         stream.write_all(&ServerAnswer::Selected { protocol, flags: 0x1F }.encode()).await?;
         if !protocol.tls() || plan.tls.is_none() {
             return stream.read_exact(&mut [0]).await.map(|_| ());
@@ -163,11 +175,12 @@ async fn serve(mut stream: DuplexStream, plan: &ConversationPlan) -> io::Result<
         flush(&mut tls, &mut stream).await?;
         taken.map_err(io::Error::other)?;
     }
-    shake_hands_and_talk(&mut stream, &mut tls, credssp).await
+    shake_hands_and_talk(&mut stream, &mut tls, &words).await
 }
 
 /// Finishes the handshake and answers exactly [`INTRODUCTION`] with its own, until the client goes.
-async fn shake_hands_and_talk(stream: &mut DuplexStream, tls: &mut ServerConnection, credssp: bool) -> io::Result<()> {
+/// Finishes the handshake, and introduces itself to these words; without any, none may come.
+async fn shake_hands_and_talk(stream: &mut DuplexStream, tls: &mut ServerConnection, words: &[u8]) -> io::Result<()> {
     let mut buffer = vec![0; 16 * 1024];
     let mut heard = Vec::new();
     let mut introduced = false;
@@ -187,11 +200,11 @@ async fn shake_hands_and_talk(stream: &mut DuplexStream, tls: &mut ServerConnect
             tls.reader().read_exact(&mut heard[start..])?;
         }
         // after the answer nothing more may come
-        let so_far = if introduced { heard == INTRODUCTION } else { INTRODUCTION.starts_with(&heard) };
-        if !so_far || !(credssp || heard.is_empty()) {
+        let so_far = if introduced { heard == words } else { words.starts_with(&heard) };
+        if !so_far {
             return Err(io::ErrorKind::InvalidData.into());
         }
-        if heard == INTRODUCTION && !introduced {
+        if heard == words && !words.is_empty() && !introduced {
             introduced = true;
             let more = timeout(AFTERWARDS, stream.read(&mut [0])).await.is_ok();
             if more {
@@ -276,8 +289,12 @@ mod tests {
     }
 
     #[test]
-    fn another_version_than_the_specified_one_does_not() {
+    fn a_version_that_there_is_not_does_not() {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        assert!(!runtime.block_on(passes(&plan(Some(0x0B), Some(TlsOffer::MODERN), Some(5)), &Direct)));
+        let passes = |version| {
+            let plan = plan(Some(0x0B), Some(TlsOffer::MODERN), Some(version));
+            runtime.block_on(passes(&plan, &Direct))
+        };
+        assert_eq!([1, 2, 3, 4, 5, 6, 7, 262].map(passes), [false, true, true, true, true, true, false, false]);
     }
 }

@@ -166,5 +166,5 @@ fn transports_beyond_those_that_are_told_are_counted() {
     assert_eq!(seen.seen.transports.len(), 40);
     let mut evidence = Evidence::default();
     let more = observe_capture(&seen.seen, &BTreeSet::new(), Source::File(1), &mut evidence);
-    assert!(more[0].contains("24 further"), "{more:?}");
+    assert!(more[0].contains("24 more"), "{more:?}");
 }

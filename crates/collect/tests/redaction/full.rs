@@ -8,11 +8,12 @@ use evidence::access::{AccessTrace, Asked, Place, RefusedAccess};
 use evidence::rdp_file::{KNOWN, RdpFileRecord, RdpSetting, RdpSignature, Signer};
 use evidence::state::{
     COMPUTER_NAME, CRYPTOGRAPHY, EntryCount, FIREWALL_RULES, FileVersion, KEYS, KeyFile, LISTENER, LogEvent, LogSpan,
-    Part, RegistryData, RegistryKey, SCHEMA, Service, State, StoredCertificate, TERMSERVICE, Unread, Volume, WINDOWS,
-    Xrdp, XrdpFile,
+    NetworkAdapter, NetworkFilter, Part, RegistryData, RegistryKey, SCHEMA, SavedCredential, Service, State,
+    StoredCertificate, TERMSERVICE, Unread, Volume, WINDOWS,
 };
 use wire::capture::{Exchange, Seen, Side, UdpWatched, Watched, Web, WebAnswer};
 use wire::credssp::TsRequest;
+use wire::dns::{DnsAnswer, DnsQuestion, RecordKind};
 use wire::foreign::ForeignService;
 use wire::http::{Method, Request};
 use wire::machine::{
@@ -22,8 +23,10 @@ use wire::machine::{
 use wire::ntlm::Challenge;
 use wire::rdpeudp::Syn;
 use wire::tls::{ClientHello, TlsOffer, TlsVersion};
-use wire::transcript::{ConnectionRecord, Entry, NameAnswer, NameLookup, Record, Transcript};
+use wire::transcript::{ConnectionRecord, DnsLookup, Entry, NameAnswer, NameLookup, NameSettings, Record, Transcript};
 use wire::x224::{ConnectionRequest, SecurityProtocols, ServerAnswer};
+
+use super::linux::{firewall, gnome, listening, xrdp};
 
 /// Every kind of entry that means something, with the fields that such entries have.
 const EVENTS: &[(&str, u32, &[&str])] = &[
@@ -142,30 +145,6 @@ fn certificate() -> StoredCertificate {
     }
 }
 
-fn xrdp() -> Xrdp {
-    let file = || XrdpFile {
-        path: "/srv/srv.pem".to_owned(),
-        place: Some("/srv/srv.pem".to_owned()),
-        exists: Some(true),
-        readable: Some(false),
-        group: Some("srv".to_owned()),
-        mode: Some(0o640),
-    };
-    Xrdp {
-        file: "/srv/xrdp.ini".to_owned(),
-        port: Some("tcp://srv:3389".to_owned()),
-        security_layer: Some("negotiate".to_owned()),
-        ssl_protocols: Some("TLSv1.2".to_owned()),
-        user: Some("srv".to_owned()),
-        certificate: file(),
-        key: file(),
-        subject: Some("CN=srv, O=x".to_owned()),
-        not_before: Some("2026-01-01T00:00:00Z".to_owned()),
-        not_after: Some("2027-01-01T00:00:00Z".to_owned()),
-        key_matches: Some(true),
-    }
-}
-
 fn rdp_files() -> Vec<RdpFileRecord> {
     let settings = KNOWN.iter().map(|known| RdpSetting {
         name: known.name.to_owned(),
@@ -226,6 +205,20 @@ fn version() -> FileVersion {
     FileVersion { name: "termsrv.dll".to_owned(), version: Some("10.0.20348.1".to_owned()), exists: true }
 }
 
+fn count() -> EntryCount {
+    EntryCount {
+        channel: "Security".to_owned(),
+        provider: "Microsoft-Windows-Security-Auditing".to_owned(),
+        id: 4625,
+        logon_type: Some(3),
+        count: 900,
+        from: "2026-11-20T09:00:00Z".to_owned(),
+        until: "2026-11-21T09:00:00Z".to_owned(),
+        addresses: 2,
+        minutes: BTreeMap::from([("2026-11-21T09:00:00Z".to_owned(), 700)]),
+    }
+}
+
 pub fn state() -> State {
     let event = |(provider, id, fields): &(&str, u32, &[&str])| LogEvent {
         at: "2026-11-21T09:00:00Z".to_owned(),
@@ -273,20 +266,16 @@ pub fn state() -> State {
             left_out_until: Some("2026-11-20T10:00:00Z".to_owned()),
         }],
         events: EVENTS.iter().map(event).collect(),
-        counts: vec![EntryCount {
-            channel: "Security".to_owned(),
-            provider: "Microsoft-Windows-Security-Auditing".to_owned(),
-            id: 4625,
-            logon_type: Some(3),
-            count: 900,
-            from: "2026-11-20T09:00:00Z".to_owned(),
-            until: "2026-11-21T09:00:00Z".to_owned(),
-            addresses: 2,
-            minutes: BTreeMap::from([("2026-11-21T09:00:00Z".to_owned(), 700)]),
-        }],
+        counts: vec![count()],
         files: vec![version()],
         volumes: vec![Volume { name: "C:".to_owned(), free: 1, size: 2 }],
+        adapters: vec![NetworkAdapter { name: "Ethernet 2".to_owned(), mtu: Some(1500), up: true }],
+        filters: vec![NetworkFilter { id: "ms_pacer".to_owned(), name: Some("QoS".to_owned()) }],
+        ports: vec![listening()],
+        credentials: vec![SavedCredential { target: "TERMSRV/srv".to_owned() }],
         xrdp: vec![xrdp()],
+        gnome: vec![gnome()],
+        linux_firewalls: vec![firewall()],
         rdp_files: rdp_files(),
         traces: vec![AccessTrace { records: 9, malformed: 1, left_out: 0 }],
         refused: refused(),
@@ -352,6 +341,7 @@ pub fn transcript(said: &str, addresses: [std::net::IpAddr; 2], der: &[u8]) -> T
     let sockets = addresses.map(|address| (address, 3389).into());
     let answer = NameAnswer::Addresses(sockets.to_vec());
     let lookup = Record::Name(NameLookup { start: Duration::ZERO, took: Duration::ZERO, answer });
+    let naming = naming(said, sockets);
     let pairs = events.into_iter().zip(sockets.into_iter().cycle());
     let connections = pairs.map(|(events, socket)| Record::Connection(conversation(plan.clone(), socket, events)));
     Transcript {
@@ -359,8 +349,31 @@ pub fn transcript(said: &str, addresses: [std::net::IpAddr; 2], der: &[u8]) -> T
         tool: said.to_owned(),
         host: said.to_owned(),
         port: 3389,
-        records: std::iter::once(lookup).chain(connections).collect(),
+        records: std::iter::once(lookup).chain(naming).chain(connections).collect(),
     }
+}
+
+/// Records about names that have `said` wherever a name server or a setting can say something.
+fn naming(said: &str, sockets: [std::net::SocketAddr; 2]) -> Vec<Record> {
+    let [server, address] = sockets;
+    let (start, took) = (Duration::ZERO, Duration::ZERO);
+    let addresses = vec![address.ip()];
+    let settings = NameSettings {
+        start,
+        hosts: addresses.clone(),
+        servers: vec![server],
+        search: vec![said.to_owned()],
+        dots: 1,
+        neighbours: Vec::new(),
+    };
+    let aliases = vec![said.to_owned()];
+    let of_name = DnsQuestion { name: format!("{said}.{said}"), kind: RecordKind::A };
+    let answers = [
+        (of_name, DnsAnswer::Addresses { aliases, addresses }),
+        (DnsQuestion::name_of(address.ip()), DnsAnswer::Names(vec![said.to_owned()])),
+    ];
+    let asked = answers.map(|(question, answer)| Record::Dns(DnsLookup { start, took, server, question, answer }));
+    std::iter::once(Record::Settings(settings)).chain(asked).collect()
 }
 
 /// Capture that has `said` wherever a peer can say something.

@@ -12,11 +12,11 @@ use wire::x224::{NegotiationFailure, ServerAnswer};
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
 use crate::keys::REMOTE_DESKTOP;
+use crate::linux;
 use crate::logs::{DAY, told};
 use crate::need::Need;
 use crate::stage::tls::speechless;
 use crate::stage::tls::uses_key;
-use crate::xrdp;
 
 /// Events: the chosen certificate is unusable, or its key is out of reach.
 const FELL_BACK: &[u32] = &[1051, 1055];
@@ -54,14 +54,15 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::key(LISTENER), Need::key(POLICY), Need::key(STORE_MY)],
             holds: template_gone,
         },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::XRDP], holds: xrdp::missing },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::LINUX], holds: linux::missing },
         Proof { shows: Shows::Absence, needs: &[Need::key(LISTENER)], holds: none_bound },
         Proof { shows: Shows::Absence, needs: &[Need::key(LISTENER), Need::key(STORE_MY)], holds: there_with_key },
     ],
     explains: &[
         Explains { cause: "private-key-unusable", when: |_| true },
         Explains { cause: "certificate-missing", when: |_| true },
-        Explains { cause: "standard-security-only", when: |case| xrdp::missing(case).is_some() },
+        Explains { cause: "standard-security-only", when: |case| linux::missing(case).is_some() },
+        Explains { cause: "port-closed", when: |case| linux::missing(case).is_some() },
     ],
     page: Page {
         what_happens: "Windows logs 1051 or 1055 and falls back on the certificate that it made for itself: clients \
@@ -90,7 +91,7 @@ pub const CAUSE: Cause = Cause {
             "Microsoft: Remote Desktop Services Authentication and Encryption (events 1051, 1055, 1059)",
         ],
     },
-    fixes: &["clear-certificate-binding", "bind-certificate", "make-xrdp-certificate"],
+    fixes: &["clear-certificate-binding", "bind-certificate", "make-xrdp-certificate", "make-gnome-certificate"],
 };
 
 fn names_nothing(case: Case<'_>) -> Option<Ground> {

@@ -12,9 +12,9 @@ use time::OffsetDateTime;
 use super::remote_desktop_disabled;
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
+use crate::linux;
 use crate::logs::{DAY, told};
 use crate::need::Need;
-use crate::xrdp;
 use wire::tls::TlsOffer;
 
 /// Event: the certificate chosen for the listener has expired.
@@ -40,7 +40,7 @@ pub const CAUSE: Cause = Cause {
             holds: had_expired,
         },
         Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HOST_LOG], holds: logged },
-        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::XRDP], holds: xrdp::expired },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::LINUX], holds: linux::expired },
         Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: valid },
     ],
     explains: &[],
@@ -64,7 +64,13 @@ pub const CAUSE: Cause = Cause {
     },
     // the order matters: without a usable key a removed certificate is not replaced, while an expired one is still
     // served
-    fixes: &["repair-machine-keys-access", "renew-rdp-certificate", "bind-certificate", "make-xrdp-certificate"],
+    fixes: &[
+        "repair-machine-keys-access",
+        "renew-rdp-certificate",
+        "bind-certificate",
+        "make-xrdp-certificate",
+        "make-gnome-certificate",
+    ],
 };
 
 /// Says by which clock `date` has passed, and how long ago.
@@ -82,10 +88,10 @@ fn expired(case: Case<'_>) -> Option<Ground> {
     let clock = case.clock(until.id);
     let ours = case.context.at > until.value;
     let theirs = case.host_time().map(|time| (time, time.value > until.value));
-    let text = |words| format!("the certificate was valid until {}: {words}", rfc3339(until.value));
+    let text = |words| format!("the certificate expired at {}, {words}", rfc3339(until.value));
     match (ours, theirs) {
         (true, Some((time, true))) => {
-            let both = time.because("it has expired by the host's clock as well");
+            let both = time.because("the host's own clock is past that time too");
             Some(Ground::on(vec![until.because(text(past(until.value, case.context.at))), both]))
         }
         (true, None) => {
@@ -98,9 +104,10 @@ fn expired(case: Case<'_>) -> Option<Ground> {
             Some(Ground::on(vec![until.because(text(words)), other]).confidence(Confidence::Likely))
         }
         (false, Some((time, true))) => {
-            let other = time.because(format!("it has expired by the host's clock only ({})", rfc3339(time.value)));
+            let other = time.because(format!("only by the host's clock ({}) it has expired", rfc3339(time.value)));
+            let valid = format!("the certificate is valid until {} by {clock}", rfc3339(until.value));
             Some(
-                Ground::on(vec![until.because(text(format!("still valid by {clock}"))), other])
+                Ground::on(vec![until.because(valid), other])
                     .severity(Severity::Advisory)
                     .confidence(Confidence::Possible),
             )
@@ -115,7 +122,7 @@ fn had_expired(case: Case<'_>) -> Option<Ground> {
     let seen = case.recorded_certificate().filter(|_| !remote_desktop_disabled::rested(case))?;
     let (until, clock) = (moment(&seen.value.not_after)?, last_seen_running(case, seen.id));
     let text = format!(
-        "the listener's certificate in the store {} was valid until {}: {} when that was recorded",
+        "the listener's certificate in the store {} expired at {}, {} when that was recorded",
         printable(&seen.value.store),
         rfc3339(until),
         past(until, clock)

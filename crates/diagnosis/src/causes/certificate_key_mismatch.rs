@@ -7,8 +7,8 @@ use wire::tls::TlsOffer;
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
+use crate::linux;
 use crate::need::Need;
-use crate::xrdp;
 
 pub const CAUSE: Cause = Cause {
     id: "certificate-key-mismatch",
@@ -23,12 +23,12 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::handshake(TlsOffer::MODERN)],
             holds: wrongly_signed,
         },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::XRDP], holds: xrdp::mismatched },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::LINUX], holds: linux::mismatched },
         Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: proved },
         Proof { shows: Shows::Absence, needs: &[Need::FINISHED_HANDSHAKE], holds: proved },
     ],
     // xrdp selects TLS and then hangs up
-    explains: &[Explains { cause: "server-tls-setup-failed", when: |case| xrdp::mismatched(case).is_some() }],
+    explains: &[Explains { cause: "server-tls-setup-failed", when: |case| linux::mismatched(case).is_some() }],
     page: Page {
         what_happens: "The host starts TLS and sends its certificate, but its signature over the handshake does not \
                        match the certificate's key. Every client stops there: 0x904, or \"bad signature\", \"decrypt \
@@ -46,7 +46,7 @@ pub const CAUSE: Cause = Cause {
                      software.",
         references: &["RFC 8446 section 4.4.3", "RFC 5246 section 7.4.3"],
     },
-    fixes: &["renew-rdp-certificate", "bind-certificate", "make-xrdp-certificate"],
+    fixes: &["renew-rdp-certificate", "bind-certificate", "make-xrdp-certificate", "make-gnome-certificate"],
 };
 
 fn wrongly_signed(case: Case<'_>) -> Option<Ground> {

@@ -3,9 +3,10 @@
 use evidence::fact::Fact;
 use evidence::printable::printable;
 use evidence::state::{LISTENER, STORE_REMOTE_DESKTOP, StoredCertificate};
-use evidence::{Role, Stage};
-use wire::tls::TlsOffer;
+use evidence::{Because, Role, Stage};
+use wire::tls::{TlsOffer, TlsVersion};
 
+use crate::as_client::{last_as_client, taken_as_client};
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
@@ -82,15 +83,28 @@ fn own_sha1(algorithm: &str) -> Option<String> {
     })
 }
 
+/// Refusal of the client's hello by a host whose key cannot sign in the version that it offers.
+fn keeps_out(case: Case<'_>) -> Option<Because> {
+    case.key_too_short_for_13().filter(|_| case.context.profile.tls_max >= TlsVersion::Tls13)?;
+    let refused = last_as_client(case).filter(|_| taken_as_client(case).is_none())?;
+    let text = format!(
+        "a hello of {} was {}: such a key is too short to sign with in TLS 1.3",
+        case.context.profile.name,
+        refused.value.refusal()?
+    );
+    Some(refused.because(text))
+}
+
 fn weak(case: Case<'_>) -> Option<Ground> {
     let signed = case.last(|fact| if let Fact::CertificateSignature(id) = fact { Some(id.as_str()) } else { None });
     let key = case.last(|f| if let Fact::CertificateKey(name, bits) = f { Some((name.as_str(), *bits)) } else { None });
     let vouched = case.self_issued().is_some_and(|seen| !seen.value);
     let key = key.and_then(|seen| Some(seen.because(key_words(case, seen.value.0, seen.value.1)?)));
     let signature = signed.and_then(|seen| Some(seen.because(signature_words(seen.value, vouched)?)));
-    let because: Vec<_> = key.into_iter().chain(signature).collect();
+    let because: Vec<_> = key.into_iter().chain(signature).chain(keeps_out(case)).collect();
     if !because.is_empty() {
-        return Some(Ground::on(because));
+        let ground = Ground::on(because);
+        return Some(if keeps_out(case).is_some() { ground.severity(Severity::Blocking) } else { ground });
     }
     let seen = signed?;
     Some(Ground::on(vec![seen.because(own_sha1(seen.value)?)]).severity(Severity::Advisory))
@@ -125,8 +139,9 @@ fn strong(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::sketch::{Expect, Sketch, host, machine, stored};
+    use evidence::fact::Handshake;
     use evidence::state::POLICY;
-    use wire::tls::TlsVersion;
+    use wire::tls::Alert;
 
     const DEGRADING: Expect = Expect::Present(Severity::Degrading, Confidence::Proven);
 
@@ -147,6 +162,17 @@ mod tests {
         up().windows_made("SERVER01").with(key("rsa", 1024)).check(&CAUSE, DEGRADING);
         up().windows_made("SERVER01").with(signed(MD5_OR_OLDER[2])).check(&CAUSE, DEGRADING);
         up().ca_issued(&["server01.corp.example"]).with(signed(SHA1[0])).check(&CAUSE, DEGRADING);
+    }
+
+    #[test]
+    fn a_key_that_cannot_sign_in_the_version_of_the_client_keeps_it_out() {
+        let refused = Handshake::Alert(Alert { level: 2, description: 40 });
+        let taken = Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: true };
+        let first = || host("192.0.2.7").nla().tls(TlsOffer::MODERN, refused.clone());
+        let old = |bits| first().tls(TlsOffer::MODERN_12, taken.clone()).with(key("rsa", bits));
+        let own = old(512).with_case(crate::as_client::client_offer);
+        old(512).tls(own, refused.clone()).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        old(1024).tls(own, refused.clone()).check(&CAUSE, DEGRADING);
     }
 
     fn in_store(certificate: StoredCertificate) -> Sketch {

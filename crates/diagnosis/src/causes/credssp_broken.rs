@@ -5,6 +5,7 @@ use std::time::Duration;
 use evidence::fact::Introduction;
 use evidence::symptom::Symptom;
 use evidence::{Because, Role, Stage};
+use wire::credssp::NEWEST;
 use wire::ntlm::ChallengeFlaw;
 
 use crate::case::{Case, Seen};
@@ -14,7 +15,7 @@ use crate::stage::credssp::broken_off;
 
 pub const CAUSE: Cause = Cause {
     id: "credssp-broken",
-    title: "TLS works, but the host drops CredSSP or answers it with nonsense",
+    title: "TLS works, but the host drops CredSSP, or answers it with nonsense or too late",
     stage: Stage::Credssp,
     severity: Severity::Blocking,
     role: Role::Host,
@@ -22,8 +23,14 @@ pub const CAUSE: Cause = Cause {
     proofs: &[
         Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::INTRODUCTION], holds: broken },
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::SECOND_INTRODUCTION], holds: broken_twice },
+        older_version_only(&[Need::SECOND_INTRODUCTION, Need::introduction_at(5), Need::NEWEST_AGAIN]),
+        older_version_only(&[Need::SECOND_INTRODUCTION, Need::introduction_at(4), Need::NEWEST_AGAIN]),
+        older_version_only(&[Need::SECOND_INTRODUCTION, Need::introduction_at(3), Need::NEWEST_AGAIN]),
+        older_version_only(&[Need::SECOND_INTRODUCTION, Need::introduction_at(2), Need::NEWEST_AGAIN]),
         Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::PATIENT_INTRODUCTION], holds: silent_twice },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::INTRODUCTION], holds: too_late },
         Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::INTRODUCTION], holds: names_nothing },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::INTRODUCTION], holds: short_key },
         Proof { shows: Shows::Absence, needs: &[Need::INTRODUCTION], holds: answered },
     ],
     explains: &[],
@@ -31,9 +38,9 @@ pub const CAUSE: Cause = Cause {
         what_happens: "The TLS handshake is finished, the client introduces itself (CredSSP), and the host closes \
                        the connection or sends bytes that are not an answer. mstsc shows 0x904 or an authentication \
                        error before or right after the password.",
-        why: "The security subsystem of the host cannot serve the logon (LSASS is overloaded, or a credential or \
-              security product hooks into it); a proxy or bastion ends TLS itself and does not support CredSSP; or \
-              server software other than Windows implements it badly. A host that takes no NTLM may close as well: \
+        why: "The security subsystem of the host cannot serve the logon, or not in time: FreeRDP gives up after 9 s \
+              (LSASS is overloaded, a domain controller is far away, or a credential or security product hooks into \
+              it); a proxy or bastion ends TLS itself and does not support CredSSP; or server software other than Windows implements it badly. A host that takes no NTLM may close as well: \
               this program only offers NTLM, and domain accounts that connect by the host's name then still get in \
               by Kerberos.",
         confirm: "On the host: events of LsaSrv and of RdpCoreTS at the moment of the attempt. If RdpCoreTS has no event 131, \
@@ -48,6 +55,23 @@ pub const CAUSE: Cause = Cause {
     },
     fixes: &["restart-services", "try-another-client"],
 };
+
+/// Shows a host that breaks off at the newest version, introduces itself with an older one, whichever is the first that
+/// it takes, and breaks off at the newest again: NTLM is not what it refuses.
+const fn older_version_only(needs: &'static [Need]) -> Proof {
+    Proof { shows: Shows::Presence(Confidence::Likely), needs, holds: takes_an_older_version }
+}
+
+fn takes_an_older_version(case: Case<'_>) -> Option<Ground> {
+    let ground = broken(case)?;
+    let (version, seen) = case.older_version_taken()?;
+    let text = format!(
+        "it introduces itself to version {version} of CredSSP and breaks off at version {NEWEST} before and after, which \
+         a host has to take for the newest that it knows ([MS-CSSP] 2.2.1)"
+    );
+    let because = [vec![seen.because(text)], ground.because.clone()].concat();
+    Some(Ground { because, ..ground })
+}
 
 fn told(case: Case<'_>, seen: Seen<&Introduction>) -> Option<Because> {
     let label = case.label();
@@ -82,6 +106,35 @@ fn names_nothing(case: Case<'_>) -> Option<Ground> {
     let flaw = case.challenge_flaw().filter(|seen| seen.value == ChallengeFlaw::NoTargetInfo)?;
     let text = format!("the CHALLENGE of {} names nothing of the host: it has no TargetInfo", case.label());
     Some(for_client(case, Ground::on(vec![flaw.because(text)])))
+}
+
+/// Windows ends on a CHALLENGE without a key of 128 bits ([MS-NLMP] 3.1.5.1.2): its profiles say so.
+fn short_key(case: Case<'_>) -> Option<Ground> {
+    let flaw = case.challenge_flaw().filter(|seen| matches!(seen.value, ChallengeFlaw::ShortKey(_)))?;
+    let profile = &case.context.profile;
+    let text =
+        format!("the CHALLENGE of {} agrees to no key of 128 bits, and {} wants one", case.label(), profile.name);
+    (profile.short_ntlm_keys == Some(false)).then(|| for_client(case, Ground::on(vec![flaw.because(text)])))
+}
+
+/// Answered, each time later than the client waits.
+fn too_late(case: Case<'_>) -> Option<Ground> {
+    let profile = &case.context.profile;
+    let most = Duration::from_secs(profile.credssp_seconds?);
+    let told = |seen: Seen<&Introduction>| {
+        let took = case.evidence.observations[seen.id - 1].took.unwrap_or_default();
+        let text = format!(
+            "{} took {:.1} s to answer the first TSRequest, and {} gives up after {} s",
+            case.label(),
+            took.as_secs_f64(),
+            profile.name,
+            most.as_secs()
+        );
+        (took > most).then(|| seen.because(text))
+    };
+    let answers = case.introductions().filter(|seen| *seen.value != Introduction::Silent);
+    let because: Option<Vec<_>> = answers.map(told).collect();
+    Some(for_client(case, Ground::on(because.filter(|because| !because.is_empty())?)))
 }
 
 /// A client without CredSSP never gets here.
@@ -137,6 +190,18 @@ mod tests {
         answers.iter().fold(up, |sketch, answer| sketch.with(Fact::CredsspAnswer(answer.clone())))
     }
 
+    #[test]
+    fn an_answer_that_comes_later_than_the_client_waits_is_none() {
+        let late = |profile: &str, seconds| {
+            let sketch = introduced(&[Introduction::Challenge(6)]).took(Duration::from_secs(seconds));
+            sketch.profile(profile)
+        };
+        late("freerdp3", 10).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        late("freerdp3", 8).check(&CAUSE, Expect::Absent);
+        // how long mstsc waits is not known
+        late("mstsc-11", 10).check(&CAUSE, Expect::Absent);
+    }
+
     fn garbage() -> Introduction {
         Introduction::Malformed("the answer is no TSRequest".to_owned())
     }
@@ -156,6 +221,22 @@ mod tests {
         twice.check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
     }
 
+    /// It takes NTLM after all, so that is not why it closes.
+    #[test]
+    fn likely_where_an_older_version_is_taken_and_the_newest_is_not() {
+        let up = || host("server01.corp.example").nla().tls_up(TlsVersion::Tls13).with(Fact::CredsspAnswer(CLOSED));
+        let at = |version, answer| Fact::CredsspVersionAnswer { version, answer };
+        let twice = || up().with(Fact::CredsspAnswer(CLOSED)).with(at(5, CLOSED));
+        let taken = || twice().with(at(4, Introduction::Challenge(4)));
+        let possible = || Expect::Present(Severity::Blocking, Confidence::Possible);
+        taken().check(&CAUSE, possible());
+        let again = |answer| taken().with(Fact::CredsspAnswer(answer));
+        again(CLOSED).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        // it was chance
+        again(Introduction::Challenge(6)).check(&CAUSE, Expect::Absent);
+        twice().with(at(4, CLOSED)).check(&CAUSE, possible());
+    }
+
     #[test]
     fn once_is_only_possible() {
         introduced(&[CLOSED]).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
@@ -172,6 +253,9 @@ mod tests {
         let flawed = |flaw| introduced(&[Introduction::Challenge(6)]).with(Fact::ChallengeFlaw(flaw));
         let present = Expect::Present(Severity::Blocking, Confidence::Likely);
         flawed(ChallengeFlaw::NoTargetInfo).check(&CAUSE, present);
+        let short = || flawed(ChallengeFlaw::ShortKey(0xC28A_8235));
+        short().check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        short().profile("freerdp3").check(&CAUSE, Expect::Absent);
         // nobody is known to refuse these, and nobody is known to take them
         for flaw in [ChallengeFlaw::Flags(0), ChallengeFlaw::NoNames, ChallengeFlaw::Completed] {
             flawed(flaw).check(&CAUSE, Expect::Absent);

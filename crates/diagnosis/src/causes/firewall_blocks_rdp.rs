@@ -7,6 +7,7 @@ use evidence::{Because, Role, Stage};
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
+use crate::linux;
 use crate::need::Need;
 
 const POLICY: &str = r"HKLM\SOFTWARE\Policies\Microsoft\WindowsFirewall";
@@ -15,8 +16,10 @@ const OWN: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Paramete
 /// tools that read them agree except on which of two is the private and which the public profile, so only what holds
 /// for both counts here.
 const MDM: &str = r"HKLM\SYSTEM\CurrentControlSet\Services\SharedAccess\Parameters\FirewallPolicy\Mdm";
+/// Port of Remote Desktop where nobody chose another.
+const USUAL_PORT: u16 = 3389;
 /// Everything that decides: without one of them a rule or a switch may be unseen.
-const NEEDS: &[Need] = &[
+pub(super) const NEEDS: &[Need] = &[
     Need::key(LISTENER),
     Need::key(FIREWALL_RULES),
     Need::key(FIREWALL_POLICY_RULES),
@@ -46,6 +49,12 @@ pub const CAUSE: Cause = Cause {
     codes: &[Symptom::SOCKET_CONNECT_FAILED],
     proofs: &[
         Proof { shows: Shows::Presence(Confidence::Likely), needs: NEEDS, holds: closed_everywhere },
+        Proof {
+            shows: Shows::Presence(Confidence::Possible),
+            needs: &[Need::key(FIREWALL_RULES)],
+            holds: blocked_by_a_rule,
+        },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::LINUX], holds: linux::shut },
         Proof { shows: Shows::Absence, needs: NEEDS, holds: open_everywhere },
     ],
     explains: &[Explains { cause: "port-filtered", when: |_| true }],
@@ -68,7 +77,7 @@ pub const CAUSE: Cause = Cause {
             "Microsoft: General Remote Desktop connection troubleshooting (firewall)",
         ],
     },
-    fixes: &["open-firewall-for-rdp"],
+    fixes: &["open-firewall-for-rdp", "open-linux-firewall-for-rdp"],
 };
 
 /// Names of a profile's registry keys, in the machine's own part and in the policies'.
@@ -81,7 +90,7 @@ fn keys(profile: Profile) -> (&'static str, &'static [&'static str]) {
 }
 
 /// Reads a switch of a profile: from group policy, device management or the machine's own settings, in that order.
-fn switch(case: Case<'_>, profile: Profile, name: &str) -> Option<u32> {
+pub(super) fn switch(case: Case<'_>, profile: Profile, name: &str) -> Option<u32> {
     let (own, policies) = keys(profile);
     let policy = policies.iter().find_map(|key| case.number(&format!(r"{POLICY}\{key}"), name)?.value);
     policy.or_else(|| [MDM, OWN].iter().find_map(|store| case.number(&format!(r"{store}\{own}"), name)?.value))
@@ -111,7 +120,7 @@ fn exception(case: Case<'_>, profile: Profile, port: u16) -> bool {
 }
 
 /// True if the firewall's service is disabled or not running: what filters instead is not known.
-fn switched_off(case: Case<'_>) -> bool {
+pub(super) fn switched_off(case: Case<'_>) -> bool {
     let off = |service: &Service| !service.exists || service.start == Some(4) || service.running == Some(false);
     case.service("MpsSvc").is_some_and(|seen| off(seen.value))
 }
@@ -177,6 +186,30 @@ fn closed_everywhere(case: Case<'_>) -> Option<Ground> {
     });
     let ground = Ground::on(closed.into_iter().collect::<Option<Vec<_>>>()?);
     Some(if by_ipsec { ground.severity(Severity::Advisory).confidence(Confidence::Possible) } else { ground })
+}
+
+/// An active rule of the machine blocks the port in every profile, and a rule that blocks wins over those that allow.
+/// Where nothing but the rules was recorded, the firewall may be off, so this is only advisory; so it is where the port
+/// of the listener is not known. A policy may switch the firewall off all the same.
+fn blocked_by_a_rule(case: Case<'_>) -> Option<Ground> {
+    let observation = case.key(FIREWALL_RULES).filter(|key| key.value.exists)?.id;
+    let on = |profile, name| switch(case, profile, name);
+    let off = |profile| on(profile, "EnableFirewall") == Some(0) || on(profile, "AllowLocalPolicyMerge") == Some(0);
+    if switched_off(case) || case.answered_since(observation) || case.let_in_near(observation) {
+        return None;
+    }
+    let known = port(case);
+    let port = known.unwrap_or(USUAL_PORT);
+    let rules = rules(case, FIREWALL_RULES)?;
+    let blocked = Profile::ALL.map(|profile| match judge(&rules, port, profile) {
+        Verdict::Blocked(rule) if !off(profile) => {
+            Some(Because { text: format!("{}: TCP {port} is blocked by {rule}", profile.word()), observation })
+        }
+        _ => None,
+    });
+    let ground = Ground::on(blocked.into_iter().collect::<Option<Vec<_>>>()?);
+    let runs = known.is_some() && Profile::ALL.iter().all(|&profile| on(profile, "EnableFirewall") == Some(1));
+    Some(if runs { ground } else { ground.severity(Severity::Advisory) })
 }
 
 fn open_everywhere(case: Case<'_>) -> Option<Ground> {
@@ -341,6 +374,33 @@ mod tests {
         windows(firewall(old), "7601").check(&CAUSE, Expect::Absent);
         let version = RULE.replace("Name=", "Platform=2:5:0|Platform2=EQ|Name=");
         firewall(&version).check(&CAUSE, Expect::Unknown);
+    }
+
+    /// A list of the rules alone, as netsh prints it.
+    #[test]
+    fn a_rule_that_blocks_is_told_where_only_the_rules_were_seen() {
+        let block = RULE.replace("Action=Allow", "Action=Block");
+        let list = |rule: &str| machine().value(FIREWALL_RULES, "y", text(RULE)).value(FIREWALL_RULES, "x", text(rule));
+        let hint = || Expect::Present(Severity::Advisory, Confidence::Possible);
+        list(&block).check(&CAUSE, hint());
+        let running = |number| {
+            let with = list(&block).dword(LISTENER, "PortNumber", 3389);
+            Profile::ALL.iter().fold(with, |sketch, profile| {
+                sketch.dword(&format!(r"{OWN}\{}", keys(*profile).0), "EnableFirewall", number)
+            })
+        };
+        running(1).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Possible));
+        running(0).check(&CAUSE, Expect::Unknown);
+        for near in [
+            block.replace("Active=TRUE", "Active=FALSE"),
+            block.replace("LPort=3389", "LPort=3390"),
+            block.replace("Dir=In", "Dir=In|Profile=Public"),
+            block.replace("Name=", "RA4=10.0.0.9|Name="),
+        ] {
+            list(&near).check(&CAUSE, Expect::Unknown);
+        }
+        let came_in = list(&block).event(evidence::events::RCM, 1149, 2);
+        came_in.check(&CAUSE, Expect::Unknown);
     }
 
     /// Windows before Vista has no such key at all.

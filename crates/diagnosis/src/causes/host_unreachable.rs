@@ -6,6 +6,7 @@ use wire::machine::{ConnectFailure, TcpAnswer};
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
+use crate::hops;
 use crate::need::Need;
 use crate::stage::tcp::tcp_only;
 
@@ -52,7 +53,8 @@ fn unreachable(case: Case<'_>) -> Option<Ground> {
     } else {
         "the host is unreachable: a router or the neighbour table said so"
     };
-    let ground = Ground::on(vec![seen.because(format!("{}: {words}", case.label()))]);
+    let said = seen.because(format!("{}: {words}", case.label()));
+    let ground = Ground::on([said].into_iter().chain(hops::who_refused(case)).collect());
     // a client without IPv6 goes on to the IPv4 address and never notices
     Some(match (case.another_address_answers(), own_route) {
         (true, true) => ground.severity(Severity::Advisory),

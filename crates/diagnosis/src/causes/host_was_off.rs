@@ -1,6 +1,7 @@
 //! `host-was-off`: the host was off or restarting at the time of the attempt.
 
 use evidence::events::{EVENT_LOG, KERNEL_POWER, SYSTEM, USER32};
+use evidence::moment::whole_second;
 use evidence::printable::printable;
 use evidence::state::LogEvent;
 use evidence::{Role, Stage, TimeSource};
@@ -106,7 +107,12 @@ fn lost(case: Case<'_>) -> Option<Ground> {
 
 fn told(seen: &Seen<&LogEvent>, what: &str) -> evidence::Because {
     let source = seen.value.provider.rsplit('-').next().unwrap_or_default();
-    seen.because(format!("{} {} at {}: {what}", printable(source), seen.value.id, printable(&seen.value.at)))
+    seen.because(format!(
+        "{} {} at {}: {what}",
+        printable(source),
+        seen.value.id,
+        printable(&whole_second(&seen.value.at))
+    ))
 }
 
 #[cfg(test)]

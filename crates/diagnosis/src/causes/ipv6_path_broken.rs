@@ -36,7 +36,8 @@ pub const CAUSE: Cause = Cause {
                      host from registering it again. Do not switch IPv6 off on Windows: Microsoft does not recommend it.",
         references: &["RFC 8305 section 5", "RFC 6724"],
     },
-    fixes: &["flush-dns"],
+    // the cache of a client holds the address that the name server gives: no fix of ours mends the path
+    fixes: &[],
 };
 
 /// Returns the IPv6 addresses that stall clients, if every one of the name does and an IPv4 one answers. A refusal

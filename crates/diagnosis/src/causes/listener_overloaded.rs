@@ -6,11 +6,12 @@ use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
 use wire::machine::X224Answer;
 
+use super::one_client_fails;
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
-use crate::need::{Asked, Need};
+use crate::need::Need;
 use crate::stage::x224::{SPACED_TRIES, spaced_enough, unanswered};
-use crate::tries::minded;
+use crate::tries::{minded, never_fails};
 
 pub const CAUSE: Cause = Cause {
     id: "listener-overloaded",
@@ -26,7 +27,8 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::SECOND_TRY, Need::FURTHER_TRIES],
             holds: now_and_then,
         },
-        Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: answered_at_once },
+        Proof { shows: Shows::Absence, needs: &[Need::REPEATED], holds: answered_each_time },
+        Proof { shows: Shows::Absence, needs: &[Need::FURTHER_TRIES], holds: hurried },
         Proof { shows: Shows::Absence, needs: &[Need::SECOND_TRY], holds: slow },
     ],
     explains: &[],
@@ -73,8 +75,14 @@ fn lost_tries(case: Case<'_>) -> impl Iterator<Item = Seen<&X224Answer>> {
     case.tries().filter(move |seen| lost(case, *seen) && counted.contains(&seen.id))
 }
 
-/// The first try counts most: none of ours came before it.
+/// In a capture of many clients, those that one client alone lost are no chance of the host's.
 fn now_and_then(case: Case<'_>) -> Option<Ground> {
+    let lost = case.tries().filter(|seen| lost(case, *seen)).count();
+    some_lost(case).filter(|_| !one_client_fails::account_for(case, lost))
+}
+
+/// The first try counts most: none of ours came before it.
+fn some_lost(case: Case<'_>) -> Option<Ground> {
     let first = lost_tries(case).next()?;
     let at_first = case.tries().next().is_some_and(|seen| seen.id == first.id);
     // who answers nothing from some moment on may have had enough of us
@@ -108,11 +116,16 @@ fn slow(case: Case<'_>) -> Option<Ground> {
     (unanswered(first.value) && !lost(case, first)).then(Ground::nothing)
 }
 
-fn answered_at_once(case: Case<'_>) -> Option<Ground> {
+fn answered_each_time(case: Case<'_>) -> Option<Ground> {
+    let tries: Vec<_> = case.tries().map(|seen| Seen { value: !unanswered(seen.value), id: seen.id }).collect();
+    never_fails(&tries).then(Ground::nothing)
+}
+
+/// Asked often enough since, with pauses, it lost nothing that our own pace does not explain.
+fn hurried(case: Case<'_>) -> Option<Ground> {
     case.tries().next().filter(|seen| !unanswered(seen.value))?;
-    let all_answered = case.tries().all(|seen| !unanswered(seen.value));
-    let asked_enough = || spaced_enough(case) && now_and_then(case).is_none();
-    (all_answered || asked_enough()).then(Ground::nothing)
+    let lost = case.tries().any(|seen| unanswered(seen.value));
+    (lost && spaced_enough(case) && some_lost(case).is_none()).then(Ground::nothing)
 }
 
 #[cfg(test)]
@@ -121,6 +134,7 @@ mod tests {
     use crate::case::EVERYTHING;
     use crate::sketch::{Expect, Sketch, host};
     use evidence::Fact;
+    use evidence::captured::CapturedClients;
     use wire::machine::End;
     use wire::x224::{SecurityProtocols, ServerAnswer};
 
@@ -139,6 +153,23 @@ mod tests {
             let sketch = tries(&[Some(lost.clone()), None, Some(lost), None]);
             sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
         }
+    }
+
+    #[test]
+    fn near_miss_one_client_of_many_lost_them_all() {
+        let clients = |attempts| {
+            tries(&[Some(CLOSED), None, Some(CLOSED), None]).watched(Fact::CapturedClients(CapturedClients {
+                client: Some("192.0.2.99".to_owned()),
+                host: "192.0.2.7:3389".to_owned(),
+                attempts,
+                clients: 1000,
+                failing: 1,
+                passed_since: 700,
+                connections: 3000,
+            }))
+        };
+        clients(2).check(&CAUSE, Expect::Unknown);
+        clients(1).check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
     }
 
     #[test]

@@ -32,6 +32,7 @@ mod credssp_broken;
 mod credssp_client_refused;
 mod credssp_error_status;
 mod credssp_unpatched;
+mod disk_full;
 mod dropped_after_accept;
 mod edition_without_remote_desktop;
 mod encryption_oracle_policy;
@@ -42,12 +43,14 @@ mod handshakes_fail_at_times;
 mod high_latency;
 mod host_unreachable;
 mod host_was_off;
+mod hosts_file_overrides_dns;
 mod ipv6_path_broken;
 mod key_container_orphaned;
 mod licensing_grace_expired;
 mod listener_disabled;
 mod listener_overloaded;
 mod listener_patched;
+mod listener_port_taken;
 mod listener_silent;
 mod logon_failure;
 mod logon_hours;
@@ -58,12 +61,16 @@ mod machine_keys_unwritable;
 mod machine_renamed;
 mod name_not_found;
 mod name_points_elsewhere;
+mod name_server_failure;
 mod name_server_unreachable;
+mod name_sinkholed;
 mod negotiation_disabled;
+mod network_filter_present;
 mod nla_required;
 mod not_an_rdp_service;
 mod ntlm_blocked;
 mod one_client_fails;
+mod outbound_firewall_blocks;
 mod outstanding_connections_limit;
 mod packet_loss;
 mod password_expired;
@@ -73,6 +80,7 @@ mod port_filtered;
 mod private_key_unusable;
 mod rdp_file_misconfigured;
 mod rdp_file_signature_broken;
+mod reboot_pending;
 mod remote_desktop_disabled;
 mod security_layer_inconsistent;
 mod server_name_refused;
@@ -83,7 +91,9 @@ mod settings_refused;
 mod setup_fails_at_times;
 mod split_answers;
 mod spn_missing;
+mod stale_saved_credential;
 mod standard_security_only;
+mod system_files_damaged;
 mod tls12_disabled;
 mod tls13_refused;
 mod tls_blocked_on_path;
@@ -94,15 +104,21 @@ mod tls_required;
 mod tls_stalled;
 mod tls_version_mismatch;
 mod trust_broken;
+mod udp_blocked;
 mod unstable_path;
 mod update_regression;
 mod workstation_restricted;
+mod wrong_search_suffix;
 
 /// Every cause, in the order in which a connection meets them.
 pub const ALL: &[&Cause] = &[
     // causes: list
     &name_not_found::CAUSE,
+    &name_server_failure::CAUSE,
     &name_server_unreachable::CAUSE,
+    &name_sinkholed::CAUSE,
+    &hosts_file_overrides_dns::CAUSE,
+    &wrong_search_suffix::CAUSE,
     &name_points_elsewhere::CAUSE,
     &split_answers::CAUSE,
     &ipv6_path_broken::CAUSE,
@@ -127,6 +143,7 @@ pub const ALL: &[&Cause] = &[
     &high_latency::CAUSE,
     &unstable_path::CAUSE,
     &low_bandwidth::CAUSE,
+    &udp_blocked::CAUSE,
     &handshakes_fail_at_times::CAUSE,
     &server_tls_setup_failed::CAUSE,
     &server_name_refused::CAUSE,
@@ -177,7 +194,11 @@ pub const ALL: &[&Cause] = &[
     &spn_missing::CAUSE,
     &encryption_oracle_policy::CAUSE,
     &listener_disabled::CAUSE,
+    &listener_port_taken::CAUSE,
     &service_stopped::CAUSE,
+    &system_files_damaged::CAUSE,
+    &disk_full::CAUSE,
+    &reboot_pending::CAUSE,
     &firewall_blocks_rdp::CAUSE,
     &logons_disabled::CAUSE,
     &listener_patched::CAUSE,
@@ -191,6 +212,9 @@ pub const ALL: &[&Cause] = &[
     &credssp_client_refused::CAUSE,
     &one_client_fails::CAUSE,
     &client_tls12_disabled::CAUSE,
+    &outbound_firewall_blocks::CAUSE,
+    &network_filter_present::CAUSE,
+    &stale_saved_credential::CAUSE,
     &update_regression::CAUSE,
     &client_update_regression::CAUSE,
 ];

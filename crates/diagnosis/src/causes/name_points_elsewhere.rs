@@ -1,12 +1,14 @@
 //! `name-points-elsewhere`: the machine that answers has another name than the one asked for.
 
-use evidence::fact::Fact;
-use evidence::windows::NETBIOS;
-use evidence::{Role, Stage};
+use evidence::{Because, Role, Stage};
 
-use crate::case::{Case, Seen};
+use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
+use crate::stage::naming::{
+    alias_of, by_neighbours, certificate_names, given, is_certified, led_to, list, names_of, own_name, resolver_of,
+    same_host, split,
+};
 
 pub const CAUSE: Cause = Cause {
     id: "name-points-elsewhere",
@@ -27,8 +29,9 @@ pub const CAUSE: Cause = Cause {
                        account is unknown there, or because Kerberos asks for a ticket for the wrong machine.",
         why: "Usually this is not a fault: aliases, farms, address translation and cloud names lead to machines with \
               other names. It is one if the DNS record is stale (the address now belongs to another machine) or a \
-              port forward leads to the wrong one. From outside the two look the same: the resolver does not tell \
-              whether the name is an alias (CNAME), so this is never more than a hint.",
+              port forward leads to the wrong one. An alias (CNAME) of the machine is none, and where the name servers \
+              could be asked they told. A record of the name itself may be meant or left behind, so this is never more \
+              than possible.",
         confirm: "Does the right machine answer? Look at its name there; on the client, see whether the name is an \
                   alias, and which address the machine's own name has.",
         command: "Resolve-DnsName {host} | Format-Table Name,Type,NameHost,IPAddress; [System.Net.Dns]::GetHostEntry('').HostName",
@@ -51,42 +54,39 @@ fn typed(case: Case<'_>) -> Option<&str> {
     (!name.eq_ignore_ascii_case("localhost")).then_some(name)
 }
 
-fn own_name(case: Case<'_>) -> Option<Seen<&str>> {
-    let dns = case.last(|fact| if let Fact::NtlmDnsComputer(name) = fact { Some(name.as_str()) } else { None });
-    dns.or_else(|| case.last(|fact| if let Fact::NtlmComputer(name) = fact { Some(name.as_str()) } else { None }))
+/// Says what DNS adds: no alias makes the name that of the machine, and what the address is called.
+fn by_dns(case: Case<'_>, kin: bool) -> Vec<Because> {
+    let Some(resolver) = resolver_of(case).filter(|resolver| Need::DNS.answered(*resolver)) else { return Vec::new() };
+    let Some(address) = case.who().address.map(|address| address.ip()) else { return Vec::new() };
+    let record = given(resolver).find(|given| given.addresses.contains(&address));
+    let plain = record.filter(|given| given.aliases.is_empty()).map(|given| {
+        let text = format!("{}: it is no alias (CNAME)", given.because().text);
+        given.lookup.because(text)
+    });
+    let aliased = record.filter(|given| !given.aliases.is_empty() && kin).map(|given| given.because());
+    let named = names_of(resolver, address);
+    let named = named.map(|names| names.because(format!("DNS calls {address} {} (PTR)", names.value.join(", "))));
+    let neighbour = by_neighbours(resolver).map(|seen| {
+        let text = format!("{}: {}", list(&led_to(resolver)), seen.value);
+        seen.because(text)
+    });
+    plain.into_iter().chain(aliased).chain(neighbour).chain(named).collect()
 }
 
-fn certificate_names(case: Case<'_>) -> Option<Seen<&[String]>> {
-    case.last(|fact| if let Fact::CertificateNames(names) = fact { Some(names.as_slice()) } else { None })
-}
-
-/// Splits a name into the host's label and the domain behind it.
-fn split(name: &str) -> (&str, &str) {
-    name.split_once('.').unwrap_or((name, ""))
-}
-
-/// True if the labels are equal, or NetBIOS would cut them to the same.
-fn same_host(typed: &str, own: &str) -> bool {
-    let (typed, own) = (split(typed).0, split(own).0);
-    let cut = own.len() == NETBIOS && typed.get(..NETBIOS).is_some_and(|start| start.eq_ignore_ascii_case(own));
-    typed.eq_ignore_ascii_case(own) || cut
-}
-
-/// True if a certificate for `pattern` is one for `name`; `*` stands for one label.
-fn covers(pattern: &str, name: &str) -> bool {
-    let wild = pattern.strip_prefix("*.").is_some_and(|domain| split(name).1.eq_ignore_ascii_case(domain));
-    pattern.eq_ignore_ascii_case(name) || wild
-}
-
-fn covered<'a>(case: Case<'a>, name: &str) -> Option<Seen<&'a str>> {
-    let names = certificate_names(case)?;
-    let found = names.value.iter().find(|pattern| covers(pattern, name))?;
-    Some(Seen { value: found.as_str(), id: names.id })
+/// True if DNS has the address under the name itself, and somebody saw the connection fail: a record that was left
+/// behind, rather than another name that is meant.
+fn is_stale(case: Case<'_>) -> bool {
+    let address = case.who().address.map(|address| address.ip());
+    let plain = |resolver: Case<'_>| {
+        let mut all = given(resolver);
+        all.any(|given| given.aliases.is_empty() && address.is_some_and(|own| given.addresses.contains(&own)))
+    };
+    case.context.symptom.is_some() && resolver_of(case).is_some_and(plain)
 }
 
 fn another_name(case: Case<'_>) -> Option<Ground> {
     let (typed, own) = (typed(case)?, own_name(case)?);
-    if same_host(typed, own.value) || covered(case, typed).is_some() {
+    if is_meant(case, typed, own.value) {
         return None;
     }
     let names = certificate_names(case)?;
@@ -99,7 +99,15 @@ fn another_name(case: Case<'_>) -> Option<Ground> {
     };
     let said = own.because(format!("asked for {typed}, the machine calls itself {}{advice}", own.value));
     let shown = names.because(format!("its certificate is for {}", names.value.join(", ")));
-    Some(Ground::on(vec![said, shown]))
+    let because = [vec![said, shown], by_dns(case, kin)].concat();
+    let ground = Ground::on(because);
+    Some(if kin && is_stale(case) { ground.severity(Severity::Degrading) } else { ground })
+}
+
+/// True if the machine of this name is the one that was asked for: by its label, its certificate, or an alias.
+fn is_meant(case: Case<'_>, typed: &str, own: &str) -> bool {
+    let aliased = || resolver_of(case).is_some_and(|resolver| alias_of(resolver, own).is_some());
+    same_host(typed, own) || is_certified(case, typed) || aliased()
 }
 
 fn nothing_to_compare(case: Case<'_>) -> Option<Ground> {
@@ -109,19 +117,17 @@ fn nothing_to_compare(case: Case<'_>) -> Option<Ground> {
 
 fn same_machine(case: Case<'_>) -> Option<Ground> {
     let (typed, own) = (typed(case)?, own_name(case)?);
-    if same_host(typed, own.value) {
-        return Some(Ground::nothing());
-    }
-    covered(case, typed)?;
-    Some(Ground::nothing())
+    is_meant(case, typed, own.value).then(Ground::nothing)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sketch::{Expect, Sketch, host};
-    use evidence::fact::Introduction;
+    use crate::sketch::{Expect, Sketch, host, names};
+    use evidence::fact::{Fact, Introduction};
+    use wire::dns::DnsAnswer;
     use wire::tls::TlsVersion;
+    use wire::transcript::Neighbours;
 
     fn asked_for(name: &str, certificate: &str) -> Sketch {
         host(name)
@@ -167,6 +173,56 @@ mod tests {
     fn a_long_name_is_cut_by_netbios() {
         assert!(same_host("a-very-long-computer.corp.example", "A-VERY-LONG-COM"));
         assert!(!same_host("a-very-long-computer.corp.example", "A-VERY-LONG"));
+    }
+
+    /// Diagnoses a machine of another name, with the answers of name servers.
+    fn by_dns(code: bool, aliases: &[&str]) -> crate::report::Diagnosis {
+        let own = "server02.corp.example";
+        let shown = [names::answers(own), vec![Fact::CertificateNames(vec![own.to_owned()])]].concat();
+        let shown = [shown, vec![Fact::CredsspAnswer(Introduction::Challenge(6))]].concat();
+        let led = names::name("server01.corp.example", &[("192.0.2.7", shown)]).set_up(&[], &[]);
+        let aliases = aliases.iter().map(|&alias| alias.to_owned()).collect();
+        let answer = DnsAnswer::Addresses { aliases, addresses: vec!["192.0.2.7".parse().unwrap()] };
+        let led = led.dns(53, "server01.corp.example", answer);
+        let led = led.dns(53, "7.2.0.192.in-addr.arpa", DnsAnswer::Names(vec![own.to_owned()]));
+        if code { led.code(0x904).diagnose() } else { led.diagnose() }
+    }
+
+    #[test]
+    fn an_alias_is_no_other_machine() {
+        let report = by_dns(true, &["server02.corp.example"]);
+        assert!(report.findings.iter().all(|finding| finding.cause != CAUSE.id), "{:?}", report.findings);
+        assert!(report.unknown.iter().all(|open| open.cause != CAUSE.id), "{:?}", report.unknown);
+    }
+
+    /// A record of the name itself may be meant; where somebody saw it fail, it may be stale.
+    #[test]
+    fn a_record_of_the_name_itself_is_told() {
+        for (code, severity) in [(false, Severity::Advisory), (true, Severity::Degrading)] {
+            let report = by_dns(code, &[]);
+            let found = report.findings.iter().find(|finding| finding.cause == CAUSE.id).unwrap();
+            assert_eq!((found.severity, found.confidence), (severity, Confidence::Possible));
+            let texts: Vec<_> = found.because.iter().map(|because| because.text.as_str()).collect();
+            assert!(texts[2].ends_with("it is no alias (CNAME)"), "{texts:?}");
+            assert_eq!(texts[3], "DNS calls 192.0.2.7 server02.corp.example (PTR)");
+        }
+    }
+
+    /// Whoever is near may answer by mDNS for any name below `local`.
+    #[test]
+    fn an_answer_of_a_neighbour_is_marked_as_such() {
+        let shown = [names::answers("OTHER"), vec![Fact::CertificateNames(vec!["OTHER".to_owned()])]].concat();
+        let shown = [shown, vec![Fact::CredsspAnswer(Introduction::Challenge(6))]].concat();
+        let marked = |services: &[Neighbours], answer: DnsAnswer| {
+            let led = names::name("srv.local", &[("192.0.2.7", shown.clone())]).asks_neighbours(services);
+            let report = led.dns(53, "srv.local", answer).diagnose();
+            let found = report.findings.into_iter().find(|finding| finding.cause == CAUSE.id).unwrap();
+            found.because.into_iter().any(|because| because.text.ends_with("may have answered by mDNS"))
+        };
+        assert!(marked(&[Neighbours::Mdns], DnsAnswer::NoSuchName));
+        assert!(!marked(&[], DnsAnswer::NoSuchName));
+        assert!(!marked(&[Neighbours::Mdns], DnsAnswer::Silent));
+        assert!(!marked(&[Neighbours::Mdns], names::gives(&["192.0.2.7"])));
     }
 
     #[test]

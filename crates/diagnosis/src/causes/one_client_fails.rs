@@ -70,6 +70,18 @@ fn alone(case: Case<'_>) -> Option<Ground> {
     Some(if sure { ground } else { ground.confidence(Confidence::Possible) })
 }
 
+/// True if the few clients of this host that never come through failed at least this often: then a host that loses so
+/// many does not choose by chance. They are counted for the path to it.
+pub(super) fn account_for(case: Case<'_>, lost: usize) -> bool {
+    let Some(host) = case.who().address.map(|address| address.to_string()) else { return false };
+    let counts = case.evidence.observations.iter().filter_map(|observation| match &observation.fact {
+        Fact::CapturedClients(seen) if seen.host == host && seen.client.is_some() && few(seen) => Some(seen.attempts),
+        _ => None,
+    });
+    let attempts = counts.fold(0, u64::saturating_add);
+    attempts > 0 && u64::try_from(lost).is_ok_and(|lost| lost <= attempts)
+}
+
 fn not_alone(case: Case<'_>) -> Option<Ground> {
     let mut all = counted(case).peekable();
     all.peek()?;

@@ -19,7 +19,7 @@ pub const CAUSE: Cause = Cause {
     codes: &[Symptom::SOCKET_CONNECT_FAILED],
     proofs: &[
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::TCP], holds: refused },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::XRDP], holds: xrdp::no_port },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::LINUX], holds: xrdp::no_port },
         Proof { shows: Shows::Absence, needs: &[Need::TCP], holds: not_refused },
     ],
     explains: &[],

@@ -9,6 +9,7 @@ use wire::machine::{ConnectFailure, TcpAnswer};
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
+use crate::hops;
 use crate::need::Need;
 use crate::stage::tcp::tcp_only;
 
@@ -68,7 +69,8 @@ fn silent(case: Case<'_>) -> Option<Ground> {
     } else {
         Confidence::Possible
     };
-    let ground = Ground::on(vec![seen.because(text)]).confidence(sure);
+    let because = [seen.because(text)].into_iter().chain(hops::came_to(case)).collect();
+    let ground = Ground::on(because).confidence(sure);
     Some(if case.another_address_answers() { ground.severity(Severity::Degrading) } else { ground })
 }
 

@@ -13,11 +13,12 @@ use wire::tls::{Alert, TlsOffer};
 
 use crate::case::{Case, NEAR, Seen};
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
+use crate::hops;
 use crate::keys::{KeyPlace, REMOTE_DESKTOP};
+use crate::linux;
 use crate::logs::{DAY, told};
 use crate::need::Need;
 use crate::stage::tls::{refused_with, speechless, uses_key};
-use crate::xrdp;
 
 /// Events: Remote Connection Manager could not make or replace a certificate.
 const NO_CERTIFICATE: &[u32] = &[1057, 1058];
@@ -60,17 +61,20 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::KEY_FOLDER, Need::key(CRYPTOGRAPHY), Need::key(LISTENER), Need::key(POLICY)],
             holds: unreadable,
         },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::XRDP], holds: xrdp::unreadable },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::LINUX], holds: linux::unreadable },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::LINUX], holds: linux::unusable },
         Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::ACCESS_TRACE], holds: refused },
         Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: key_used },
         Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::PLAIN_12)], holds: key_used },
         Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::SPLIT_12)], holds: key_used },
         Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::OLD)], holds: key_used },
     ],
-    // an xrdp that cannot use its key offers no TLS
+    // an xrdp that cannot read its key offers no TLS, one that cannot use it hangs up, and a GNOME does not listen
     explains: &[
-        Explains { cause: "standard-security-only", when: |case| xrdp::unreadable(case).is_some() },
-        Explains { cause: "certificate-missing", when: |case| xrdp::unreadable(case).is_some() },
+        Explains { cause: "port-closed", when: |case| linux::unreadable(case).is_some() },
+        Explains { cause: "standard-security-only", when: |case| linux::unreadable(case).is_some() },
+        Explains { cause: "certificate-missing", when: |case| linux::unreadable(case).is_some() },
+        Explains { cause: "server-tls-setup-failed", when: |case| linux::unusable(case).is_some() },
     ],
     page: Page {
         what_happens: "The negotiation succeeds and the host selects TLS or CredSSP; then it closes or resets the connection \
@@ -106,7 +110,10 @@ pub const CAUSE: Cause = Cause {
         "replace-rdp-key-container",
         "renew-rdp-certificate",
         "let-xrdp-read-its-key",
+        "share-key-with-xrdp",
+        "swap-xrdp-files",
         "make-xrdp-certificate",
+        "make-gnome-certificate",
     ],
 };
 
@@ -232,6 +239,7 @@ fn broken_off(case: Case<'_>, hellos: &[TlsOffer]) -> Option<Ground> {
         };
         because.push(seen.because(format!("a ClientHello ({offer}) was {answer}")));
     }
+    because.extend(hops::because(case));
     Some(Ground::on(because))
 }
 

@@ -351,8 +351,11 @@ mod tests {
 
     #[test]
     fn credssp_off_is_a_fault_with_a_host_that_requires_it() {
-        let off =
-            || host("192.0.2.7").accepted().recorded_of_client("full address:s:192.0.2.7\nenablecredsspsupport:i:0");
+        let off = || {
+            host("192.0.2.7")
+                .accepted()
+                .rdp_file("full address:s:192.0.2.7\nenablecredsspsupport:i:0", RdpSignature::Unsigned)
+        };
         let asked = off().fails(SecurityProtocols::SSL, NegotiationFailure::HYBRID_REQUIRED_BY_SERVER);
         asked.check_client(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
         let registry = off().dword(LISTENER, "UserAuthentication", 1);
@@ -364,8 +367,11 @@ mod tests {
 
     #[test]
     fn near_miss_credssp_off_with_a_host_that_does_without() {
-        let off =
-            || host("192.0.2.7").accepted().recorded_of_client("full address:s:192.0.2.7\nenablecredsspsupport:i:0");
+        let off = || {
+            host("192.0.2.7")
+                .accepted()
+                .rdp_file("full address:s:192.0.2.7\nenablecredsspsupport:i:0", RdpSignature::Unsigned)
+        };
         off().selects(SecurityProtocols::SSL, SecurityProtocols::SSL).check_client(&CAUSE, Expect::Absent);
         let policy = off().dword(LISTENER, "UserAuthentication", 1).dword(POLICY, "UserAuthentication", 0);
         policy.check_client(&CAUSE, Expect::Absent);
@@ -373,7 +379,9 @@ mod tests {
 
     #[test]
     fn near_miss_the_file_is_of_another_host() {
-        let other = host("192.0.2.7").accepted().recorded_of_client("full address:s:other\nenablecredsspsupport:i:0");
+        let other = host("192.0.2.7")
+            .accepted()
+            .rdp_file("full address:s:other\nenablecredsspsupport:i:0", RdpSignature::Unsigned);
         let other = other.fails(SecurityProtocols::SSL, NegotiationFailure::HYBRID_REQUIRED_BY_SERVER);
         other.check_client(&CAUSE, Expect::Unknown);
     }
@@ -383,7 +391,7 @@ mod tests {
     fn near_miss_the_settings_are_of_another_machine() {
         let of = |name: &str| {
             let text = format!("full address:s:{name}\nenablecredsspsupport:i:0");
-            machine().dword(LISTENER, "UserAuthentication", 1).recorded_of_client(&text).without_target()
+            machine().dword(LISTENER, "UserAuthentication", 1).rdp_file(&text, RdpSignature::Unsigned).without_target()
         };
         of("other.corp.example").check_client(&CAUSE, Expect::Unknown);
         let its_own = Expect::Present(Severity::Blocking, Confidence::Likely);

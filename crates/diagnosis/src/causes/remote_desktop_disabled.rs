@@ -7,6 +7,7 @@ use evidence::{Because, Role, Stage};
 use super::{firewall_blocks_rdp, service_stopped};
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
+use crate::linux;
 use crate::need::Need;
 
 pub const CAUSE: Cause = Cause {
@@ -18,6 +19,11 @@ pub const CAUSE: Cause = Cause {
     codes: &[Symptom::SOCKET_CONNECT_FAILED],
     proofs: &[
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(TERMINAL_SERVER)], holds: off },
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::PORTS, Need::LINUX],
+            holds: linux::switched_off,
+        },
         Proof {
             shows: Shows::Absence,
             needs: &[Need::key(TERMINAL_SERVER), Need::key(POLICY)],

@@ -105,6 +105,13 @@ mod tests {
         }
     }
 
+    /// Two machines behind one address, of which one refuses every hello: which one met the other name is chance.
+    #[test]
+    fn near_miss_machines_take_turns() {
+        let alike = || closed("192.0.2.7").tls(TlsOffer::NAMED, UP).tls(TlsOffer::PLAIN_12, CLOSED);
+        alike().tls(TlsOffer::NAMED, CLOSED).check(&CAUSE, Expect::Absent);
+    }
+
     #[test]
     fn near_miss_the_name_changes_nothing() {
         closed("192.0.2.7").tls(TlsOffer::NAMED, CLOSED).check(&CAUSE, Expect::Absent);

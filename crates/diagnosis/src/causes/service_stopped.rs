@@ -1,6 +1,7 @@
 //! `service-stopped`: a service that Remote Desktop needs is stopped or disabled.
 
 use evidence::events::{self, EVENT_LOG, SERVICES, USER32};
+use evidence::moment::whole_second;
 use evidence::printable::printable;
 use evidence::state::{LogEvent, Service};
 use evidence::symptom::Symptom;
@@ -9,6 +10,7 @@ use time::Duration;
 
 use crate::case::{Case, NEAR, Seen};
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
+use crate::linux;
 use crate::logs::DAY;
 use crate::need::Need;
 
@@ -34,6 +36,9 @@ pub const CAUSE: Cause = Cause {
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::service("CryptSvc")], holds: not_there },
         Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HOST_LOG], holds: stopped },
         Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::HOST_LOG], holds: not_started },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::LINUX], holds: linux::stopped },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::LINUX], holds: linux::cannot_start },
+        Proof { shows: Shows::Absence, needs: &[Need::LINUX], holds: linux::running },
         Proof {
             shows: Shows::Absence,
             needs: &[
@@ -50,6 +55,7 @@ pub const CAUSE: Cause = Cause {
             cause: "port-closed",
             when: |case| {
                 let ground = away(case, &["TermService"]).or_else(|| stopped(case)).or_else(|| not_started(case));
+                let ground = ground.or_else(|| linux::stopped(case)).or_else(|| linux::cannot_start(case));
                 ground.is_some_and(|ground| ground.severity.is_none())
             },
         },
@@ -93,7 +99,7 @@ fn not_started(case: Case<'_>) -> Option<Ground> {
     let found: Vec<_> = NEEDED.into_iter().filter_map(failed).collect();
     let itself = found.iter().any(|(itself, ..)| *itself);
     let because = found.into_iter().map(|(_, name, seen)| {
-        let at = printable(&seen.value.at);
+        let at = printable(&whole_second(&seen.value.at));
         seen.because(format!("Service Control Manager {} at {at}: {name} could not be started", seen.value.id))
     });
     let ground = Ground::on(because.collect());
@@ -127,7 +133,10 @@ fn stopped(case: Case<'_>) -> Option<Ground> {
     if state(&last) != STOPPED || case.answered_since(last.id) || shutting_down(case, &last) {
         return None;
     }
-    let text = format!("Service Control Manager 7036 at {}: TermService was stopped", printable(&last.value.at));
+    let text = format!(
+        "Service Control Manager 7036 at {}: TermService was stopped",
+        printable(&whole_second(&last.value.at))
+    );
     Some(Ground::on(vec![last.because(text)]))
 }
 

@@ -19,9 +19,23 @@ pub const CAUSE: Cause = Cause {
     codes: &[],
     proofs: &[
         Proof {
-            shows: Shows::Presence(Confidence::Proven),
+            shows: Shows::Presence(Confidence::Likely),
             needs: &[Need::negotiation(Asked::Everything), Need::negotiation(Asked::TlsOnly)],
             holds: never_tls,
+        },
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[Need::negotiation(Asked::Everything), Need::negotiation(Asked::TlsOnly)],
+            holds: granted_unasked,
+        },
+        Proof {
+            shows: Shows::Presence(Confidence::Proven),
+            needs: &[
+                Need::negotiation(Asked::Everything),
+                Need::negotiation(Asked::TlsOnly),
+                Need::negotiation(Asked::StandardOnly),
+            ],
+            holds: granted_when_asked,
         },
         Proof {
             shows: Shows::Presence(Confidence::Likely),
@@ -29,7 +43,7 @@ pub const CAUSE: Cause = Cause {
             holds: no_tls_for_a_watched_client,
         },
         Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::key(LISTENER)], holds: set_so },
-        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::XRDP], holds: xrdp::plain },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::LINUX], holds: xrdp::plain },
         Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::Everything)], holds: takes_tls },
         Proof { shows: Shows::Absence, needs: &[Need::negotiation(Asked::TlsOnly)], holds: takes_tls_alone },
     ],
@@ -65,6 +79,9 @@ fn without_tls(answer: &X224Answer) -> Option<&'static str> {
 }
 
 fn never_tls(case: Case<'_>) -> Option<Ground> {
+    if refused_standard(case) {
+        return None;
+    }
     let asked = [(EVERYTHING, "TLS and CredSSP"), (SecurityProtocols::SSL, "TLS alone")];
     let mut because = Vec::new();
     for (protocols, words) in asked {
@@ -77,6 +94,35 @@ fn never_tls(case: Case<'_>) -> Option<Ground> {
     }
     let ground = Ground::on(because);
     Some(if case.context.profile.standard_security { ground } else { ground.severity(Severity::Blocking) })
+}
+
+/// It selects Standard RDP Security whatever it is offered.
+fn granted_unasked(case: Case<'_>) -> Option<Ground> {
+    let granted = |protocols| case.x224_to(protocols).is_some_and(|seen| grants_standard(seen.value));
+    never_tls(case).filter(|_| granted(EVERYTHING) && granted(SecurityProtocols::SSL))
+}
+
+/// It refuses TLS, and was asked for Standard RDP Security as well.
+fn granted_when_asked(case: Case<'_>) -> Option<Ground> {
+    let mut ground = never_tls(case)?;
+    let seen = case.x224_to(SecurityProtocols::RDP).filter(|seen| grants_standard(seen.value))?;
+    ground.because.push(seen.because("asked for Standard RDP Security, it grants that".to_owned()));
+    Some(ground)
+}
+
+fn grants_standard(answer: &X224Answer) -> bool {
+    matches!(
+        answer,
+        X224Answer::Server(
+            ServerAnswer::Selected { protocol: SecurityProtocols::RDP, .. } | ServerAnswer::NoNegotiation
+        )
+    )
+}
+
+/// True if Standard RDP Security was refused as well: then it has none, whatever it says of TLS.
+fn refused_standard(case: Case<'_>) -> bool {
+    let answer = case.x224_to(SecurityProtocols::RDP).map(|seen| seen.value);
+    answer.is_some_and(|answer| matches!(answer, X224Answer::Server(_)) && !grants_standard(answer))
 }
 
 /// A captured client asked once; whether TLS alone would fare better was not asked.
@@ -145,9 +191,19 @@ mod tests {
 
     #[test]
     fn present_by_failure() {
-        let sketch =
-            host("192.0.2.7").accepted().fails(EVERYTHING, NOT_ALLOWED).fails(SecurityProtocols::SSL, NOT_ALLOWED);
-        sketch.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+        let granted = refuses_tls().selects(SecurityProtocols::RDP, SecurityProtocols::RDP);
+        granted.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Proven));
+        // nobody asked for it
+        refuses_tls().check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+    }
+
+    fn refuses_tls() -> Sketch {
+        host("192.0.2.7").accepted().fails(EVERYTHING, NOT_ALLOWED).fails(SecurityProtocols::SSL, NOT_ALLOWED)
+    }
+
+    #[test]
+    fn near_miss_it_refuses_everything() {
+        refuses_tls().fails(SecurityProtocols::RDP, NOT_ALLOWED).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

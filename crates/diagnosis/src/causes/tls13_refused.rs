@@ -1,11 +1,11 @@
 //! `tls13-refused`: whatever offers TLS 1.3 is broken off; the same without it is taken.
 
-use evidence::fact::Handshake;
+use evidence::fact::{Came, Handshake};
 use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
 use wire::tls::{Segments, TlsOffer, TlsVersion};
 
-use crate::as_client::tolerates_newest;
+use crate::as_client::{first_offer, tolerates_newest};
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
@@ -74,7 +74,13 @@ fn whole(offer: TlsOffer) -> bool {
 }
 
 fn only_without(case: Case<'_>) -> Option<Ground> {
-    if tolerates_newest(case) || !steady(case) {
+    // with such a key nobody can speak it
+    if tolerates_newest(case) || !steady(case) || case.key_too_short_for_13().is_some() {
+        return None;
+    }
+    // what measures the path says nothing of a host, but that it took a hello
+    let offers_newest = first_offer(case).max == TlsVersion::Tls13;
+    if offers_newest && case.path().any(|seen| seen.value.plan.segment > 0 && seen.value.came == Came::Tls) {
         return None;
     }
     let newer: Vec<Seen<(TlsOffer, &Handshake)>> =
@@ -98,6 +104,14 @@ fn only_without(case: Case<'_>) -> Option<Ground> {
         let taken = matches!(seen.value.1, Handshake::Accepted { version: Some(TlsVersion::Tls12), .. });
         whole(seen.value.0) && seen.value.0.max == TlsVersion::Tls12 && taken
     };
+    // that TLS 1.3 is to blame has to show in all else being equal
+    let control = |offer: &TlsOffer| [TlsOffer::MODERN_12, TlsOffer::PLAIN_12].contains(offer);
+    let refused = |answer: &Handshake| {
+        matches!(answer, Handshake::Closed { .. } | Handshake::Alert(_) | Handshake::Silent { .. })
+    };
+    if case.tls().any(|seen| control(&seen.value.0) && refused(seen.value.1)) {
+        return None;
+    }
     let taken: Vec<_> = case.tls().filter(older).collect();
     because.extend(
         taken
@@ -124,7 +138,8 @@ mod tests {
     use super::*;
     use crate::as_client::client_offer;
     use crate::sketch::{Expect, Sketch, host};
-    use wire::machine::End;
+    use evidence::fact::{Fact, PathTry};
+    use wire::machine::{End, PathPlan};
     use wire::tls::Alert;
 
     const RESET: Handshake = Handshake::Closed { end: End::Rst, bytes: 0 };
@@ -135,6 +150,27 @@ mod tests {
         let own = sketch.with_case(client_offer);
         let sketch = sketch.tls(own, refusal.clone()).tls(TlsOffer::MODERN_12, UP);
         sketch.tls(TlsOffer::PLAIN_13, refusal.clone())
+    }
+
+    #[test]
+    fn near_miss_it_was_taken_while_the_path_was_measured() {
+        let silent = Handshake::Silent { bytes: 0 };
+        let plan = PathPlan { segment: 1460, ..PathPlan::default() };
+        let tried = |came| Fact::Path(PathTry { plan, figures: None, came, burst: None });
+        let refused = || without_13(&silent);
+        refused().with(tried(Came::Tls)).check(&CAUSE, Expect::Unknown);
+        // an ordinary connection may have offered something else
+        let ordinary = Fact::Path(PathTry { plan: PathPlan::default(), figures: None, came: Came::Tls, burst: None });
+        refused().with(ordinary).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        refused().with(tried(Came::X224)).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    #[test]
+    fn near_miss_a_hello_without_it_is_refused_as_well() {
+        let mixed = host("192.0.2.7").nla().tls(TlsOffer::MODERN, RESET).tls(TlsOffer::PLAIN_12, UP);
+        let own = mixed.with_case(client_offer);
+        let mixed = mixed.tls(own, RESET).tls(TlsOffer::MODERN_12, RESET).tls(TlsOffer::PLAIN_13, RESET);
+        mixed.tls(TlsOffer::PLAIN_13, RESET).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]
@@ -161,6 +197,15 @@ mod tests {
     #[test]
     fn near_miss_the_other_is_refused_at_times() {
         without_13(&RESET).tls(TlsOffer::MODERN_12, RESET).check(&CAUSE, Expect::Unknown);
+    }
+
+    #[test]
+    fn near_miss_the_key_is_too_short_for_it() {
+        let alert = Handshake::Alert(Alert { level: 2, description: 40 });
+        let twice = || without_13(&alert).tls(TlsOffer::PLAIN_13, alert.clone());
+        let with = |bits| twice().with(Fact::CertificateKey("rsa".to_owned(), bits));
+        with(512).check(&CAUSE, Expect::Unknown);
+        with(1024).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
     }
 
     #[test]

@@ -12,6 +12,7 @@ use wire::tls::{Segments, TlsOffer, TlsVersion};
 use crate::as_client::{client_offer, has_large_hello};
 use crate::case::{Case, NEAR};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
+use crate::hops;
 use crate::logs::DAY;
 use crate::need::Need;
 use crate::tries::steady;
@@ -62,7 +63,8 @@ pub const CAUSE: Cause = Cause {
         what_happens: "The negotiation succeeds; then the connection is reset, closed or goes silent on the \
                        ClientHello. The same ClientHello, cut into several segments with the first of one byte, is \
                        answered. mstsc shows 0x904, extended 0x7, or a time-out. Or only long ones are dropped: \
-                       newer clients add an ML-KEM key share, which does not fit into one segment.",
+                       newer clients add an ML-KEM key share, which does not fit into one segment. With --path, on Linux, a ClientHello that cannot have come as far as \
+                       the host is reset or lost all the same.",
         why: "A firewall, intrusion prevention system, provider or protection product on either machine recognises \
               TLS on this port and does not allow it. One that looks at single segments misses a ClientHello that is \
               cut. One that reassembles segments stops that too, and then looks from outside like a host that cannot \
@@ -108,6 +110,7 @@ fn only_the_cut_one_passed(case: Case<'_>) -> Option<Ground> {
     because.push(
         cut.because(format!("the same one cut into pieces ({}) was answered with {version}", TlsOffer::SPLIT_12)),
     );
+    because.extend(hops::because(case));
     // where the cut one came last, the host may only have been starting when the others came
     let ground = Ground::on(because);
     Some(if newest > cut.id { ground } else { ground.confidence(Confidence::Possible) })
@@ -171,10 +174,8 @@ fn only_the_short_one_passed(case: Case<'_>) -> Option<Ground> {
         case.context.profile.name,
         dead(long.value)?
     );
-    Some(Ground::on(vec![
-        long.because(text),
-        short.because(format!("one in a single segment ({}) was accepted", short.value.0)),
-    ]))
+    let short = short.because(format!("one in a single segment ({}) was accepted", short.value.0));
+    Some(Ground::on([long.because(text), short].into_iter().chain(hops::because(case)).collect()))
 }
 
 fn long_answered(case: Case<'_>) -> Option<Ground> {
@@ -264,6 +265,7 @@ mod tests {
         let watched = host("192.0.2.7").selects(EVERYTHING, SecurityProtocols::HYBRID);
         let connection = CapturedConnection {
             client: PEER.to_owned(),
+            through: None,
             server_name: None,
             cookie: false,
             sent: 300,

@@ -13,7 +13,7 @@ use crate::case::{Case, NEAR, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 use crate::stage::tls::refused_with;
-use crate::tries::steady;
+use crate::tries::{steady, varied};
 
 pub const CAUSE: Cause = Cause {
     id: "tls-cipher-mismatch",
@@ -89,6 +89,8 @@ fn nothing_common(case: Case<'_>) -> Option<Ground> {
         }
         _ => return None,
     };
+    // whoever took a hello that it had refused may take this one too the next time
+    let confidence = if varied(case).is_some() { Confidence::Likely } else { confidence };
     let ours = format!("offered every suite, {} takes {} in {version}", case.label(), suite::words(chosen));
     let lacks = if profile.offers(chosen) {
         "offers that one, so what is not in common is the group or the signature algorithm"

@@ -9,6 +9,7 @@ use wire::tls::{TlsOffer, TlsVersion};
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
+use crate::hops;
 use crate::mtu::answers_are_too_large;
 use crate::need::Need;
 
@@ -75,6 +76,7 @@ fn silent_twice(case: Case<'_>) -> Option<Ground> {
             seen.because(format!("a ClientHello ({offer}) was not answered in {waited:.1} s ({bytes} bytes came)")),
         );
     }
+    because.extend(hops::because(case));
     let ground = Ground::on(because);
     // an answer that begins and does not end is more likely lost than never sent; and a short wait may be a slow path
     let sure = most == 0 && least >= PATIENCE;

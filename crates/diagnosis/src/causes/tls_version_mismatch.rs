@@ -10,6 +10,7 @@ use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
 use crate::stage::tls::refused_with;
 use crate::tries::steady;
+use crate::xrdp;
 
 pub const CAUSE: Cause = Cause {
     id: "tls-version-mismatch",
@@ -53,6 +54,7 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::CLIENT_VERSIONS],
             holds: refused_for_version,
         },
+        Proof { shows: Shows::Presence(Confidence::Proven), needs: &[Need::LINUX], holds: xrdp::no_version },
         Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: common_version },
         Proof { shows: Shows::Absence, needs: &[Need::CLIENT_VERSIONS], holds: common_version },
     ],
@@ -73,7 +75,7 @@ pub const CAUSE: Cause = Cause {
                      on the way that refuses newer hellos.",
         references: &["RFC 8446 appendix D", "RFC 8996 (TLS 1.0 and 1.1 are deprecated)", "Microsoft KB3080079"],
     },
-    fixes: &["enable-tls12"],
+    fixes: &["enable-tls12", "set-xrdp-tls-versions"],
 };
 
 fn no_common_version(case: Case<'_>) -> Option<Ground> {

@@ -227,7 +227,7 @@ fn by_texts(pair: &Pair<'_>, of: impl Fn(&Side) -> BTreeSet<String>) -> Unlike {
 fn by_question(pair: &Pair<'_>, fact: &str, question: &str, words: fn(&Value) -> Option<String>) -> Unlike {
     let answers = |side: &Side, asked: &Value| -> BTreeSet<String> {
         let same = side.values(fact).iter().filter(|value| value[question] == *asked && value["direct"] != true);
-        same.filter_map(|value| words(&value["answer"])).collect()
+        settled(same.map(|value| &value["answer"])).filter_map(words).collect()
     };
     let (mut working, mut broken) = (BTreeSet::new(), BTreeSet::new());
     for value in pair.working.values(fact) {
@@ -239,6 +239,15 @@ fn by_question(pair: &Pair<'_>, fact: &str, question: &str, words: fn(&Value) ->
         }
     }
     (!working.is_empty()).then(|| (joined(&working), joined(&broken)))
+}
+
+/// Leaves out refusals and silences beside an answer that went well: a host that was slow, or fails at times, is no
+/// host that answers in another way. That it fails at times is a finding of its own.
+fn settled<'a>(answers: impl Iterator<Item = &'a Value>) -> impl Iterator<Item = &'a Value> {
+    let answers: Vec<&Value> = answers.collect();
+    let well = |answer: &Value| ["selected", "suite", "version"].iter().any(|field| !answer[field].is_null());
+    let any = answers.iter().any(|answer| well(answer));
+    answers.into_iter().filter(move |answer| !any || well(answer))
 }
 
 fn addresses(side: &Side) -> BTreeSet<String> {
@@ -357,10 +366,14 @@ fn chain(side: &Side) -> BTreeSet<String> {
 fn introductions(side: &Side) -> BTreeSet<String> {
     let told = |answer: &Value| {
         let Some(version) = answer["version"].as_u64() else { return other_words(answer) };
-        let ntlm = if answer["challenge"] == true { "NTLM answered" } else { "NTLM refused" };
+        let ntlm = match answer["status"].as_str() {
+            _ if answer["challenge"] == true => "NTLM answered".to_owned(),
+            Some(status) => format!("NTLM refused with {status}"),
+            None => "NTLM refused".to_owned(),
+        };
         Some(format!("CredSSP {version}, {ntlm}"))
     };
-    side.values("credssp.answer").iter().filter_map(told).collect()
+    settled(side.values("credssp.answer").iter()).filter_map(told).collect()
 }
 
 fn domains(side: &Side) -> BTreeSet<String> {

@@ -12,6 +12,7 @@ use std::collections::BTreeSet;
 use evidence::Stage;
 use schemars::JsonSchema;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::cause::Severity;
 use crate::causes;
@@ -23,6 +24,21 @@ pub use side::{Side, SideError};
 
 /// Name and version of the schema of a comparison.
 pub const SCHEMA: &str = "rdpdoctor-compare/1";
+
+/// Seconds from which an answer is slow; round trips and busy processors do not reach them.
+const SLOW: f64 = 3.0;
+/// Multiple of the other's time from which one is slower.
+const FACTOR: f64 = 3.0;
+
+/// Causes that a run rules out for the client that it judges for, and that another client may meet.
+const OF_CLIENT: [&str; 6] = [
+    "certificate-name-mismatch",
+    "certificate-weak",
+    "credssp-client-refused",
+    "nla-required",
+    "tls-cipher-mismatch",
+    "tls-version-mismatch",
+];
 
 /// Comparison of two reports.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
@@ -37,6 +53,9 @@ pub struct Comparison {
     pub broken: Compared,
     /// True if both are one host by the name and port that were asked for: then they are two times of it.
     pub same_host: bool,
+    /// Sign that two that were asked for apart are one machine; absent where there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub one_machine: Option<String>,
     /// Conclusion.
     pub result: Likeness,
     /// Differences that matter, the one that explains most first.
@@ -90,8 +109,8 @@ impl Likeness {
 /// Difference that matters.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct Difference {
-    /// Public name of what differs: `tls-version`, `certificate-names` …, `finding` for a fault that only one has, or
-    /// `stage` for a stage that only one passes.
+    /// Public name of what differs: `tls-version`, `certificate-names`, `answer-time` …, `finding` for a fault that
+    /// only one has, or `stage` for a stage that only one passes.
     pub aspect: String,
     /// Stage at which it lies.
     pub stage: Stage,
@@ -118,8 +137,10 @@ pub fn compare(working: &Side, broken: &Side) -> Comparison {
         _ => false,
     };
     let pair = Pair { working, broken, same_host };
+    let one_machine = if same_host { None } else { one_machine(working, broken) };
     let differences = differences(&pair);
-    let unclear = |side: &Side| side.interrupted || side.verdict == Verdict::Undetermined || side.stages.is_empty();
+    let told_nothing = |side: &Side| side.stages.is_empty() || !side.was_heard();
+    let unclear = |side: &Side| side.interrupted || side.verdict == Verdict::Undetermined || told_nothing(side);
     let result = match differences.is_empty() {
         false => Likeness::Different,
         true if unclear(working) || unclear(broken) => Likeness::Undetermined,
@@ -132,11 +153,28 @@ pub fn compare(working: &Side, broken: &Side) -> Comparison {
         working: compared(working),
         broken: compared(broken),
         same_host,
+        one_machine,
         result,
         differences,
         shared: shared.collect::<BTreeSet<_>>().into_iter().collect(),
         not_compared: not_compared(&pair),
     }
+}
+
+/// Says what only one machine has: its own name in its domain, or a certificate of its own making. A farm may share an
+/// issued one.
+fn one_machine(working: &Side, broken: &Side) -> Option<String> {
+    let only = |side: &Side, fact| {
+        let texts = side.texts(fact);
+        if texts.len() == 1 { texts.first().map(|text| (*text).to_owned()) } else { None }
+    };
+    let both = |fact| only(working, fact).filter(|text| only(broken, fact).as_ref() == Some(text));
+    let own = |side: &Side| side.values("certificate.self_issued") == [Value::Bool(true)];
+    let named = both("ntlm.dns_computer").filter(|name| name.contains('.') && both("ntlm.computer").is_some());
+    let certified = || both("certificate.sha256").filter(|_| own(working) && own(broken));
+    let certified =
+        || certified().map(|print| format!("both show the certificate that a machine made itself ({print:.16}…)"));
+    named.map(|name| format!("both call themselves {name}")).or_else(certified)
 }
 
 fn compared(side: &Side) -> Compared {
@@ -157,8 +195,9 @@ fn differences(pair: &Pair<'_>) -> Vec<Difference> {
         };
         let explained: Vec<&Found> = own.iter().copied().filter(comes_from).collect();
         left.retain(|found| !comes_from(found));
-        listed.push(of_aspect(aspect, said, &explained));
+        listed.push(of_aspect(pair, aspect, said, &explained));
     }
+    listed.extend(slower(pair));
     listed.extend(left.into_iter().map(|found| of_finding(pair, found)));
     let cured = pair.working.faults().filter(|found| !pair.broken.has(&found.cause));
     listed.extend(cured.map(|found| cured_finding(pair, found)));
@@ -167,9 +206,16 @@ fn differences(pair: &Pair<'_>) -> Vec<Difference> {
     listed
 }
 
-fn of_aspect(aspect: &Aspect, (working, broken): (String, String), explained: &[&Found]) -> Difference {
+fn of_aspect(
+    pair: &Pair<'_>,
+    aspect: &Aspect,
+    (working, broken): (String, String),
+    explained: &[&Found],
+) -> Difference {
     let explains: Vec<String> = explained.iter().map(|found| found.cause.clone()).collect();
-    let would_explain: Vec<String> = aspect.causes.iter().map(|cause| (*cause).to_owned()).collect();
+    let open =
+        aspect.causes.iter().filter(|cause| OF_CLIENT.contains(cause) || !pair.broken.ruled_out.contains(**cause));
+    let would_explain: Vec<String> = open.map(|cause| (*cause).to_owned()).collect();
     Difference {
         aspect: aspect.id.to_owned(),
         stage: aspect.stage,
@@ -181,6 +227,25 @@ fn of_aspect(aspect: &Aspect, (working, broken): (String, String), explained: &[
         explains,
         would_explain,
     }
+}
+
+/// Lists the stages that both pass and for which the broken one takes far longer.
+fn slower(pair: &Pair<'_>) -> impl Iterator<Item = Difference> {
+    let took = |side: &Side, stage| side.stages.get(&stage).and_then(|passed| passed.seconds);
+    Stage::ALL.into_iter().filter_map(move |stage| {
+        let (working, broken) = (took(pair.working, stage)?, took(pair.broken, stage)?);
+        (broken >= SLOW && broken >= working * FACTOR).then(|| Difference {
+            aspect: "answer-time".to_owned(),
+            stage,
+            severity: Severity::Advisory,
+            working: format!("answers within {working:.1} s"),
+            broken: format!("answers after {broken:.1} s"),
+            meaning: "a client that waits less long than that gives up, and each connection is slow".to_owned(),
+            explains: Vec::new(),
+            would_explain: Vec::new(),
+            codes: Vec::new(),
+        })
+    })
 }
 
 /// Returns the codes that clients show for these causes.

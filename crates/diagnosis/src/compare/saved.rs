@@ -80,6 +80,7 @@ pub(super) struct SavedStage {
     pub stage: Text,
     pub subject: usize,
     pub outcome: Text,
+    pub seconds: Option<f64>,
     pub text: Text,
 }
 

@@ -14,7 +14,7 @@ use crate::report::{Diagnosis, Outcome, ReportTarget, SCHEMA, Verdict};
 #[derive(Debug, Error)]
 pub enum SideError {
     /// No JSON, or none of a report.
-    #[error("read the report: {0}")]
+    #[error("it is no report of this program")]
     Json(#[from] serde_json::Error),
     /// JSON of something else, or of a version that is not known.
     #[error("it is no report of this program (schema {0:?}, not {SCHEMA})")]
@@ -34,9 +34,11 @@ pub(super) struct Found {
 }
 
 /// Outcome of a stage at the address that got furthest with it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(super) struct Passed {
     pub outcome: Outcome,
+    /// Seconds that it took.
+    pub seconds: Option<f64>,
     pub text: String,
 }
 
@@ -123,6 +125,12 @@ impl Side {
         self.findings.iter().any(|found| found.cause == cause)
     }
 
+    /// True unless connections were tried and the host answered none, not even by a refusal: nothing is known of it.
+    pub(super) fn was_heard(&self) -> bool {
+        let answers = self.texts("tcp.answer");
+        answers.is_empty() || answers.contains("accepted") || answers.contains("refused")
+    }
+
     /// Iterates over the findings that make a host faulty.
     pub(super) fn faults(&self) -> impl Iterator<Item = &Found> {
         self.findings.iter().filter(|found| found.severity < Severity::Advisory)
@@ -164,7 +172,7 @@ fn stages(saved: impl Iterator<Item = SavedStage>) -> Result<BTreeMap<Stage, Pas
             "skipped" => Outcome::Skipped,
             _ => return Err(SideError::Word(rung.outcome.0)),
         };
-        let (stage, here) = (stage(&rung.stage)?, Passed { outcome, text: rung.text.0 });
+        let (stage, here) = (stage(&rung.stage)?, Passed { outcome, seconds: rung.seconds, text: rung.text.0 });
         let rank = |outcome| match outcome {
             Outcome::Passed => 0,
             Outcome::Degraded => 1,

@@ -1,4 +1,4 @@
-use evidence::fact::{Fact, Handshake};
+use evidence::fact::{Fact, Handshake, Introduction};
 use evidence::{Evidence, Stage};
 use wire::machine::{ConnectFailure, TcpAnswer};
 use wire::tls::{TlsOffer, TlsVersion};
@@ -47,6 +47,47 @@ fn two_hosts_differ_in_what_matters_alone() {
     assert_eq!(version.would_explain[0], "tls-version-mismatch");
     assert!(version.codes.contains(&0x904), "{version:?}");
     assert_eq!(comparison.result, Likeness::Different);
+}
+
+#[test]
+fn an_answer_that_came_late_or_only_at_times_is_no_other_answer() {
+    let well = || host("192.0.2.1").accepted().selects(EVERYTHING, SecurityProtocols::HYBRID).tls_up(TlsVersion::Tls13);
+    let answered = |answer| Fact::CredsspAnswer(answer);
+    let working = well().with(answered(Introduction::Challenge(6)));
+    let late = well().on_connection(1, answered(Introduction::Silent));
+    let late = late.on_connection(2, answered(Introduction::Challenge(6)));
+    let told = beside(&working, &late);
+    assert!(told.differences.iter().all(|difference| difference.aspect == "finding"), "{told:?}");
+    // an answer that is another one stays one
+    let refused = well().with(answered(Introduction::Rejected(6)));
+    assert!(aspects(&beside(&working, &refused)).contains(&"credssp-answer"));
+}
+
+#[test]
+fn a_stage_that_takes_far_longer_is_told_with_its_times() {
+    let report = xrdp("192.0.2.1", TlsVersion::Tls13, 0x1302, "good", "ab").diagnose();
+    let taking = |seconds: f64| {
+        let mut slow = report.clone();
+        slow.stages.iter_mut().find(|rung| rung.stage == Stage::Tls).unwrap().seconds = Some(seconds);
+        Side::of(&slow)
+    };
+    let comparison = compare(&taking(0.1), &taking(7.5));
+    assert_eq!(aspects(&comparison), ["answer-time"]);
+    let told = &comparison.differences[0];
+    assert_eq!((told.stage, told.broken.as_str()), (Stage::Tls, "answers after 7.5 s"));
+    for (working, broken) in [(7.5, 0.1), (0.1, 2.0), (4.0, 7.5)] {
+        assert!(compare(&taking(working), &taking(broken)).differences.is_empty(), "{working} {broken}");
+    }
+}
+
+#[test]
+fn a_cause_that_the_run_ruled_out_would_explain_nothing() {
+    let working = xrdp("192.0.2.1", TlsVersion::Tls13, 0x1302, "good", "ab").diagnose();
+    let broken = xrdp("192.0.2.1", TlsVersion::Tls13, 0x1302, "good", "cd").diagnose();
+    assert!(broken.ruled_out.iter().any(|cause| cause == "certificate-expired"), "{:?}", broken.ruled_out);
+    let comparison = compare(&Side::of(&working), &Side::of(&broken));
+    assert_eq!(comparison.differences[0].aspect, "certificate");
+    assert!(!comparison.differences[0].would_explain.iter().any(|cause| cause == "certificate-expired"));
 }
 
 #[test]
@@ -115,6 +156,57 @@ fn a_fault_of_both_tells_them_not_apart() {
     let refused = |target| host(target).with(Fact::TcpAnswer(TcpAnswer::Failed(ConnectFailure::Refused)));
     let comparison = beside(&refused("192.0.2.1"), &refused("192.0.2.2"));
     assert_eq!((comparison.result, comparison.shared), (Likeness::Same, vec!["port-closed".to_owned()]));
+}
+
+/// A forward or a record that leads to the wrong host shows so. A farm shares an issued certificate, and clones a name.
+#[test]
+fn two_that_are_one_machine_are_told_to_be_one() {
+    let made = |target, print| xrdp(target, TlsVersion::Tls13, 0x1302, "good", print);
+    let both = beside(&made("192.0.2.1", "ab"), &made("192.0.2.2", "ab"));
+    assert!(both.one_machine.is_some_and(|words| words.ends_with("(abababababababab…)")));
+    assert_eq!(beside(&made("192.0.2.1", "ab"), &made("192.0.2.1", "ab")).one_machine, None, "asked for as one");
+    assert_eq!(beside(&made("192.0.2.1", "ab"), &made("192.0.2.2", "cd")).one_machine, None);
+    let issued = |target| {
+        let host = host(target).accepted().selects(EVERYTHING, SecurityProtocols::SSL);
+        let host = host.tls(OFFER, accepts(TlsVersion::Tls13, 0x1302)).ca_issued(&["farm.corp.example"]);
+        host.with(Fact::CertificateSha256("ab".repeat(32)))
+    };
+    assert_eq!(beside(&issued("192.0.2.1"), &issued("192.0.2.2")).one_machine, None);
+    let named = |target, name: &str| {
+        issued(target).with(Fact::NtlmComputer("SRV".to_owned())).with(Fact::NtlmDnsComputer(name.to_owned()))
+    };
+    let member = beside(&named("192.0.2.1", "srv.corp.example"), &named("192.0.2.2", "srv.corp.example"));
+    assert_eq!(member.one_machine.as_deref(), Some("both call themselves srv.corp.example"));
+    assert_eq!(beside(&named("192.0.2.1", "SRV"), &named("192.0.2.2", "SRV")).one_machine, None);
+}
+
+/// Two that are silent may differ in everything.
+#[test]
+fn of_two_that_answer_nothing_there_is_nothing_to_compare() {
+    let tried = |failure: ConnectFailure| {
+        let one = |target| host(target).with(Fact::TcpAnswer(TcpAnswer::Failed(failure.clone())));
+        beside(&one("192.0.2.1"), &one("192.0.2.2"))
+    };
+    for failure in [ConnectFailure::TimedOut, ConnectFailure::HostUnreachable, ConnectFailure::NetworkUnreachable] {
+        let comparison = tried(failure);
+        assert_eq!((aspects(&comparison), comparison.result), (vec![], Likeness::Undetermined));
+    }
+}
+
+#[test]
+fn refusals_of_ntlm_with_other_codes_are_other_answers() {
+    let refused = |target, status| {
+        let host = host(target).accepted().selects(EVERYTHING, SecurityProtocols::HYBRID).tls_up(TlsVersion::Tls13);
+        host.with(Fact::CredsspAnswer(Introduction::Refused { version: 6, status: Some(status) }))
+    };
+    let comparison = beside(&refused("192.0.2.1", 0xc000_0017), &refused("192.0.2.2", 0xc000_005e));
+    let told = comparison.differences.iter().find(|difference| difference.aspect == "credssp-answer").unwrap();
+    assert_eq!(
+        (told.working.as_str(), told.broken.as_str()),
+        ("CredSSP 6, NTLM refused with 0xc0000017", "CredSSP 6, NTLM refused with 0xc000005e")
+    );
+    let alike = beside(&refused("192.0.2.1", 0xc000_0017), &refused("192.0.2.2", 0xc000_0017));
+    assert_eq!((aspects(&alike), alike.result), (vec![], Likeness::Same));
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 
 use evidence::{Evidence, Role, Stage, SubjectId};
 
+use super::contradicted::weighed;
 use super::{Present, for_client};
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Judgement};
@@ -68,6 +69,7 @@ pub(super) fn judged<'a>(
             match cause.judge_with(case, &mut answers) {
                 Judgement::Present { severity, confidence, because } => {
                     let severity = for_client(cause, case, severity);
+                    let confidence = weighed(evidence, confidence, &because);
                     told.present.push(Present { cause, case, severity, confidence, because });
                 }
                 Judgement::Absent => told.absent = true,

@@ -6,8 +6,8 @@
 use evidence::key_names::{MACHINE_KEYS, RDP_KEY, own_key_file_name};
 use evidence::rdp_file::{RdpFileRecord, RdpSignature, Signer, known};
 use evidence::state::{
-    CRYPTOGRAPHY, FIREWALL_RULES, KeyFile, LISTENER, RegistryData, RegistryKey, Service, State, StoredCertificate,
-    Xrdp, XrdpFile,
+    CRYPTOGRAPHY, Contents, FIREWALL_RULES, Fate, GnomeRemoteDesktop, KeyFile, LISTENER, LinuxFirewall, LinuxRule,
+    RegistryData, RegistryKey, Service, State, StoredCertificate, Xrdp, XrdpFile,
 };
 use evidence::{firewall, security};
 
@@ -33,6 +33,8 @@ enum Before {
     RemovedCertificate(usize, StoredCertificate),
     RdpFile(usize, RdpFileRecord),
     Xrdp(usize, Xrdp),
+    Gnome(usize, GnomeRemoteDesktop),
+    LinuxFirewall(usize, LinuxFirewall),
 }
 
 impl Undo {
@@ -54,6 +56,8 @@ impl Undo {
                 Before::Service(at, service) => put(&mut state.services, at, service),
                 Before::Rights(at, file) => put(&mut state.key_files, at, file),
                 Before::Xrdp(at, xrdp) => put(&mut state.xrdp, at, xrdp),
+                Before::Gnome(at, gnome) => put(&mut state.gnome, at, gnome),
+                Before::LinuxFirewall(at, firewall) => put(&mut state.linux_firewalls, at, firewall),
                 Before::RdpFile(at, file) => put(&mut state.rdp_files, at, file),
                 Before::RemovedKeyFile(at, file) => insert(&mut state.key_files, at, file),
                 Before::RemovedCertificate(at, certificate) => insert(&mut state.certificates, at, certificate),
@@ -133,8 +137,22 @@ pub fn apply(change: &Change, given: &Given, state: &mut State) -> Undo {
                 }
             }
         }),
+        Change::ShareKey => xrdp(state, &mut before, |xrdp| {
+            for file in [&mut xrdp.certificate, &mut xrdp.key] {
+                if file.readable == Some(false) && std::mem::take(&mut file.by_mode_alone) {
+                    file.readable = Some(true);
+                }
+            }
+        }),
+        Change::SwapXrdpFiles => xrdp(state, &mut before, swap),
+        Change::OpenLinuxFirewall => open_linux(given, state, &mut before),
+        Change::SetGnome { name, value } => gnome(name, value, state, &mut before),
         // no state records them
-        Change::ForgetNames | Change::RestartUnit(_) | Change::MakeXrdpCertificate => {}
+        Change::ForgetNames
+        | Change::RestartUnit(_)
+        | Change::MakeXrdpCertificate
+        | Change::MakeGnomeCertificate
+        | Change::RestartGnome => {}
         Change::Run(run) => {
             for change in run.does {
                 before.extend(apply(change, given, state).0);
@@ -286,6 +304,24 @@ fn open(rule: &str, given: &Given, state: &mut State, before: &mut Vec<Before>) 
     });
 }
 
+/// Lets these addresses in, before any other rule.
+fn open_linux(given: &Given, state: &mut State, before: &mut Vec<Before>) {
+    for (at, firewall) in state.linux_firewalls.iter_mut().enumerate() {
+        let was = firewall.clone();
+        let opened = given.addresses.iter().map(|from| LinuxRule {
+            fate: Fate::Accept,
+            ports: Vec::new(),
+            from: Some(from.clone()),
+            unclear: false,
+            number: None,
+        });
+        firewall.rules.splice(0..0, opened);
+        if *firewall != was {
+            before.push(Before::LinuxFirewall(at, was));
+        }
+    }
+}
+
 /// Changes every xrdp.
 fn xrdp(state: &mut State, before: &mut Vec<Before>, change: impl Fn(&mut Xrdp)) {
     for (at, xrdp) in state.xrdp.iter_mut().enumerate() {
@@ -297,18 +333,53 @@ fn xrdp(state: &mut State, before: &mut Vec<Before>, change: impl Fn(&mut Xrdp))
     }
 }
 
-/// A new certificate and its key belong together; from when until when it is valid is not known before it is made.
-fn set_xrdp(name: &str, value: &str, xrdp: &mut Xrdp) {
-    let made = |path: &str| XrdpFile {
+/// File that was just made for a server.
+fn made(path: &str) -> XrdpFile {
+    XrdpFile {
         path: path.to_owned(),
         place: Some(path.to_owned()),
         exists: Some(true),
         readable: Some(true),
+        contents: Some(Contents::Sound),
         group: None,
+        by_mode_alone: false,
         mode: Some(0o640),
-    };
+    }
+}
+
+/// Changes every GNOME Remote Desktop.
+fn gnome(name: &str, value: &str, state: &mut State, before: &mut Vec<Before>) {
+    for (at, gnome) in state.gnome.iter_mut().enumerate() {
+        let was = gnome.clone();
+        match name {
+            "tls-cert" => {
+                gnome.certificate = made(value);
+                (gnome.not_before, gnome.not_after, gnome.key_matches) = (None, None, None);
+            }
+            "tls-key" => gnome.key = made(value),
+            _ => {}
+        }
+        if *gnome != was {
+            before.push(Before::Gnome(at, was));
+        }
+    }
+}
+
+/// Exchanges the files: each then holds what the other setting asks for. Whether the two belong together is read anew.
+fn swap(xrdp: &mut Xrdp) {
+    std::mem::swap(&mut xrdp.certificate, &mut xrdp.key);
+    for file in [&mut xrdp.certificate, &mut xrdp.key] {
+        if file.contents == Some(Contents::Counterpart) {
+            file.contents = Some(Contents::Sound);
+        }
+    }
+}
+
+/// A new certificate and its key belong together; from when until when it is valid is not known before it is made.
+fn set_xrdp(name: &str, value: &str, xrdp: &mut Xrdp) {
     match name {
         "port" => xrdp.port = Some(value.to_owned()),
+        "ssl_protocols" => xrdp.ssl_protocols = Some(value.to_owned()),
         "security_layer" => xrdp.security_layer = Some(value.to_owned()),
         "certificate" => {
             xrdp.certificate = made(value);

@@ -27,6 +27,8 @@ pub enum Machine {
     Concerned(&'static str),
     /// The host, where it is xrdp that serves.
     Xrdp,
+    /// The host, where it is GNOME Remote Desktop that serves.
+    Gnome,
     /// A machine that is neither host nor client, or a device, in words.
     Other(&'static str),
     /// None: the fix is refused.
@@ -47,6 +49,8 @@ impl Place {
     pub const HOST_CONSOLE: Self = Self { machine: Machine::Host, rights: Rights::Elevated, console: true, note: "" };
     /// On the host with xrdp, as root, by another way in than Remote Desktop.
     pub const XRDP: Self = Self { machine: Machine::Xrdp, rights: Rights::Elevated, console: true, note: "" };
+    /// As the person whose desktop GNOME serves, by another way in than that.
+    pub const GNOME: Self = Self { machine: Machine::Gnome, rights: Rights::Own, console: true, note: "" };
     /// Nowhere: the fix is refused.
     pub const NOWHERE: Self = Self::own(Machine::None);
 
@@ -72,6 +76,7 @@ impl Place {
             (Machine::Host, true) => "on the host's console",
             (Machine::Host, false) => "on the host",
             (Machine::Xrdp, _) => "in a shell on the host with xrdp, not through Remote Desktop",
+            (Machine::Gnome, _) => "in a shell of the person whose desktop GNOME serves, not through Remote Desktop",
             (Machine::Client, _) => "on the client",
             (Machine::Concerned(words) | Machine::Other(words), _) => words,
             (Machine::None, _) => "nowhere",
@@ -189,8 +194,26 @@ pub enum Change {
     },
     /// Makes the account that xrdp runs as, `{user}`, a member of the group `{group}`, which may read its key.
     JoinKeyGroup,
+    /// Gives the files of xrdp's certificate and key that it may not read to the own group of its account, to read.
+    ShareKey,
+    /// Exchanges the paths of xrdp's certificate and key.
+    SwapXrdpFiles,
     /// Makes a new key ([`NEW_KEY`]) and its certificate ([`NEW_CERTIFICATE`]), which vouches for itself.
     MakeXrdpCertificate,
+    /// Sets a setting of GNOME Remote Desktop (`org.gnome.desktop.remote-desktop.rdp`).
+    SetGnome {
+        /// The setting's name.
+        name: &'static str,
+        /// The value that it is to have.
+        value: &'static str,
+    },
+    /// Makes a new key ([`NEW_GNOME_KEY`]) and its certificate ([`NEW_GNOME_CERTIFICATE`]), which vouches for itself.
+    MakeGnomeCertificate,
+    /// Switches GNOME Remote Desktop off and on again, if it is on: it looks for its certificate when it is switched
+    /// on.
+    RestartGnome,
+    /// Lets `{addresses}` in to `{port}` by the tool that is in charge of the firewall of a host with Linux.
+    OpenLinuxFirewall,
     /// Restarts a service of Linux, if it runs.
     RestartUnit(&'static str),
 }
@@ -199,6 +222,10 @@ pub enum Change {
 pub const NEW_CERTIFICATE: &str = "/etc/xrdp/rdpdoctor-cert.pem";
 /// Place of its key.
 pub const NEW_KEY: &str = "/etc/xrdp/rdpdoctor-key.pem";
+/// Place of a certificate that is made for GNOME Remote Desktop, where it keeps its own files.
+pub const NEW_GNOME_CERTIFICATE: &str = "~/.local/share/gnome-remote-desktop/rdpdoctor-cert.pem";
+/// Place of its key.
+pub const NEW_GNOME_KEY: &str = "~/.local/share/gnome-remote-desktop/rdpdoctor-key.pem";
 
 /// A registry value that is to be set.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -324,7 +351,7 @@ impl Change {
 
     /// True if it ends sessions of Remote Desktop.
     pub fn cuts_sessions(&self) -> bool {
-        matches!(self, Self::Stop(_) | Self::Restart(_) | Self::RestartUnit(_))
+        matches!(self, Self::Stop(_) | Self::Restart(_) | Self::RestartUnit(_) | Self::RestartGnome)
     }
 
     /// True if it mends only the certificate that Windows makes for itself, or its key.
@@ -342,7 +369,12 @@ impl Change {
     pub fn takes_administrator(&self) -> bool {
         match self {
             Self::SetValue(Value { key, .. }) | Self::DeleteValue { key, .. } => key.starts_with("HKLM"),
-            Self::CorrectRdpSetting { .. } | Self::SignRdpFile | Self::Run(_) => false,
+            Self::CorrectRdpSetting { .. }
+            | Self::SignRdpFile
+            | Self::Run(_)
+            | Self::SetGnome { .. }
+            | Self::MakeGnomeCertificate
+            | Self::RestartGnome => false,
             _ => true,
         }
     }

@@ -37,12 +37,15 @@ mod let_xrdp_read_its_key;
 mod limit_rdp_addresses;
 mod listen_on_all_adapters;
 mod lower_interface_mtu;
+mod make_gnome_certificate;
 mod make_xrdp_certificate;
 mod offer_tls_in_xrdp;
 mod open_firewall_for_rdp;
+mod open_linux_firewall_for_rdp;
 mod raise_outstanding_connections;
 mod register_spn;
 mod reinstall_rdp_from_winsxs;
+mod remove_hosts_entry;
 mod remove_shell_extensions;
 mod rename_machine_keys;
 mod renew_rdp_certificate;
@@ -56,8 +59,11 @@ mod reset_cipher_order;
 mod restart_services;
 mod set_listener_port;
 mod set_xrdp_port;
+mod set_xrdp_tls_versions;
+mod share_key_with_xrdp;
 mod sign_rdp_file;
 mod start_services;
+mod swap_xrdp_files;
 mod try_another_client;
 mod upgrade_edition;
 mod wake_host;
@@ -124,9 +130,9 @@ impl Fix {
         self.steps.iter().flat_map(Step::changes)
     }
 
-    /// True if it mends xrdp, and no Windows.
-    pub fn is_of_xrdp(&self) -> bool {
-        self.place.machine == change::Machine::Xrdp
+    /// True if it mends a server of Linux, and no Windows.
+    pub fn is_of_linux(&self) -> bool {
+        matches!(self.place.machine, change::Machine::Xrdp | change::Machine::Gnome)
     }
 
     /// True if it mends what a name leads to: of no use to whoever goes by an address.
@@ -161,6 +167,7 @@ pub const ALL: &[&Fix] = &[
     &fetch_rdp_file_again::FIX,
     &find_program_on_port::FIX,
     &flush_dns::FIX,
+    &remove_hosts_entry::FIX,
     &grant_remote_desktop_logon::FIX,
     &ignore_server_identity::FIX,
     &install_update::FIX,
@@ -168,9 +175,11 @@ pub const ALL: &[&Fix] = &[
     &limit_rdp_addresses::FIX,
     &listen_on_all_adapters::FIX,
     &lower_interface_mtu::FIX,
+    &make_gnome_certificate::FIX,
     &make_xrdp_certificate::FIX,
     &offer_tls_in_xrdp::FIX,
     &open_firewall_for_rdp::FIX,
+    &open_linux_firewall_for_rdp::FIX,
     &raise_outstanding_connections::FIX,
     &register_spn::FIX,
     &reinstall_rdp_from_winsxs::FIX,
@@ -187,6 +196,9 @@ pub const ALL: &[&Fix] = &[
     &restart_services::FIX,
     &set_listener_port::FIX,
     &set_xrdp_port::FIX,
+    &set_xrdp_tls_versions::FIX,
+    &share_key_with_xrdp::FIX,
+    &swap_xrdp_files::FIX,
     &sign_rdp_file::FIX,
     &start_services::FIX,
     &try_another_client::FIX,

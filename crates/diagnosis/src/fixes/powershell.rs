@@ -114,9 +114,16 @@ fn command(change: &Change, short: Option<&str>) -> String {
         Change::SignRdpFile => "rdpsign.exe /sha256 {thumbprint} {file}".to_owned(),
         Change::ForgetNames => "Clear-DnsClientCache".to_owned(),
         Change::Run(run) => run.line.to_owned(),
-        Change::SetXrdp { .. } | Change::JoinKeyGroup | Change::MakeXrdpCertificate | Change::RestartUnit(_) => {
-            shell::command(change)
-        }
+        Change::SetXrdp { .. }
+        | Change::JoinKeyGroup
+        | Change::ShareKey
+        | Change::SwapXrdpFiles
+        | Change::OpenLinuxFirewall
+        | Change::MakeXrdpCertificate
+        | Change::SetGnome { .. }
+        | Change::MakeGnomeCertificate
+        | Change::RestartGnome
+        | Change::RestartUnit(_) => shell::command(change),
     }
 }
 

@@ -27,6 +27,10 @@ pub(super) fn open(case: Case<'_>, found: &Cause, finding: &Finding) -> Open {
     if observations().any(|seen| case.evidence.subjects[seen.subject].address.is_some()) {
         return Open::Host;
     }
+    // the files that are named below are those of Windows
+    if case.is_linux() {
+        return Open::Nothing;
+    }
     let surer = |shows: Shows| match shows {
         Shows::Presence(confidence) => confidence < finding.confidence,
         Shows::Absence => finding.confidence > Confidence::Proven,
@@ -75,9 +79,9 @@ pub(super) fn with(case: Case<'_>, found: &Cause, open: &[(Need, &'static str)])
         command: format!("{again} {option}{}", files.join(" ")),
         splits: vec![found.id.to_owned(), "something else".to_owned()],
         why: format!(
-            r"the files read so far do not show {}; {} would, below Windows\System32 on the {whose} (config, winevt\Logs)",
-            needs.join(", "),
-            files.join(", ")
+            r"read {} of the {whose} too (Windows\System32\config and Windows\System32\winevt\Logs): not known yet are {}",
+            files.join(", "),
+            needs.join(", ")
         ),
     }
 }

@@ -20,6 +20,8 @@ pub enum Fares {
     Silent,
     /// The network says that there is no way to it.
     Unreachable,
+    /// It is no machine's ([`is_nobodys`]), so nobody connects to it.
+    Nobodys,
     /// This computer has no way to such addresses, or failed itself: that says nothing of the address.
     NotTried,
     /// It was asked, and neither of these was seen; or it was not asked.
@@ -29,7 +31,7 @@ pub enum Fares {
 impl Fares {
     /// True if no client gets a connection there.
     pub fn dead(self) -> bool {
-        matches!(self, Self::Refuses | Self::Silent | Self::Unreachable)
+        matches!(self, Self::Refuses | Self::Silent | Self::Unreachable | Self::Nobodys)
     }
 
     /// Says it behind an address.
@@ -39,10 +41,17 @@ impl Fares {
             Self::Refuses => "refuses connections",
             Self::Silent => "does not answer",
             Self::Unreachable => "is unreachable, as the network says",
+            Self::Nobodys => "is the address of no machine",
             Self::NotTried => "could not be tried from here",
             Self::Unclear => "did not tell",
         }
     }
+}
+
+/// True for the unspecified address (0.0.0.0 or ::), which no machine has and nothing may be sent to (RFC 1122 section
+/// 3.2.1.3, RFC 4291 section 2.5.2). What connects to it on Linux gets to the computer that it runs on.
+pub fn is_nobodys(address: &SocketAddr) -> bool {
+    address.ip().to_canonical().is_unspecified()
 }
 
 /// Address of a name.
@@ -65,7 +74,8 @@ pub fn of_name(resolver: Case<'_>) -> Option<(usize, Vec<OfName<'_>>)> {
     let of = |address: &SocketAddr| {
         let at = |subject: &usize| resolver.evidence.subjects[*subject].address == Some(*address);
         let host = resolver.evidence.hosts().find(at).map(|subject| Case { subject, ..resolver });
-        OfName { address: *address, fares: host.map_or(Fares::Unclear, fares), host }
+        let fares = if is_nobodys(address) { Fares::Nobodys } else { host.map_or(Fares::Unclear, fares) };
+        OfName { address: *address, fares, host }
     };
     Some((id, list.iter().map(of).collect()))
 }

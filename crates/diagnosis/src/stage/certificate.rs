@@ -13,6 +13,10 @@ use crate::stage::rung::{Outcome, Rung};
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Certificate, of: Whose::Address, rung };
 
+/// Shortest RSA key, in bits, that signs in TLS 1.3: PSS with SHA-256 takes 66 bytes (RFC 8446 section 4.2.3, RFC 8017
+/// section 9.1.1).
+const LEAST_RSA_BITS_13: usize = 522;
+
 impl<'a> Case<'a> {
     /// Returns its certificate's `notBefore`, where there is a time to judge it by: a capture without times has none.
     pub fn not_before(self) -> Option<Seen<OffsetDateTime>> {
@@ -44,6 +48,14 @@ impl<'a> Case<'a> {
     /// True if its certificate's issuer is its subject; `None` where no certificate was seen.
     pub fn self_issued(self) -> Option<Seen<bool>> {
         self.last(|fact| if let Fact::CertificateSelfIssued(yes) = fact { Some(*yes) } else { None })
+    }
+
+    /// Returns the length of its key, in bits, if that is RSA and too short to sign with in TLS 1.3.
+    pub fn key_too_short_for_13(self) -> Option<Seen<usize>> {
+        self.last(|fact| match fact {
+            Fact::CertificateKey(name, bits) if name == "rsa" && (1..LEAST_RSA_BITS_13).contains(bits) => Some(*bits),
+            _ => None,
+        })
     }
 
     /// Returns the SHA-1 thumbprint of its certificate, hexadecimal, lower case.

@@ -4,6 +4,7 @@ use evidence::Stage;
 use evidence::fact::{Fact, Introduction};
 use evidence::telling::{flaw_words, version_text};
 use time::{Duration, OffsetDateTime};
+use wire::credssp::NEWEST;
 use wire::ntlm::ChallengeFlaw;
 
 use super::room::{Room, Whose};
@@ -55,6 +56,49 @@ static PATIENT_INTRODUCTION: Kind = Kind {
     }),
 };
 
+static AT_VERSION: Kind = Kind {
+    name: "introduction-at-version",
+    words: |of| format!("the host's answer to version {} of CredSSP", of.version()),
+    answered: |case, of| case.at_version(of.version()).is_some(),
+    asking: Some(Asking {
+        again: Again::Never,
+        askable: |case, of| suspects_versions(case) && is_next(case, of.version()),
+        question: |case, of, all| Question { credssp: Some(of.version()), ..introduce(case, of, all) },
+    }),
+};
+
+static NEWEST_AGAIN: Kind = Kind {
+    name: "newest-again",
+    words: |_| "the host's introduction at the newest version of CredSSP, after an older one was taken".to_owned(),
+    answered: |case, _| {
+        let taken = case.older_version_taken();
+        taken.is_some_and(|(_, taken)| case.introductions().any(|seen| seen.id > taken.id))
+    },
+    asking: Some(Asking {
+        again: Again::Soon,
+        askable: |case, _| case.older_version_taken().is_some(),
+        question: introduce,
+    }),
+};
+
+/// Oldest version ([MS-CSSP] 2.2.1).
+const OLDEST: u32 = 2;
+
+/// True if versions are suspected: the host broke off at each of several introductions.
+fn suspects_versions(case: Case<'_>) -> bool {
+    case.introductions().count() > 1 && case.introductions().all(|seen| broken_off(seen.value))
+}
+
+/// True if every version above this one was refused: the first that is taken ends the search.
+fn is_next(case: Case<'_>, version: u32) -> bool {
+    (version + 1..NEWEST).all(|above| case.at_version(above).is_some_and(|seen| refuses(seen.value)))
+}
+
+/// True if a version was refused: by breaking off, or by an error.
+fn refuses(answer: &Introduction) -> bool {
+    broken_off(answer) || errs(answer)
+}
+
 /// Answers of hosts without NTLM to its first message, before any account is named: blocked, `STATUS_ACCESS_DENIED`,
 /// `STATUS_NOT_SUPPORTED`, `SEC_E_UNSUPPORTED_FUNCTION`.
 pub const NTLM_REFUSALS: [u32; 4] = [NTLM_BLOCKED, 0xC000_0022, 0xC000_00BB, 0x8009_0302];
@@ -71,6 +115,13 @@ impl Need {
     pub const INTRODUCTION: Self = Self::new(&INTRODUCTION, Of::Nothing);
     /// Asks for a second introduction, after a pause.
     pub const SECOND_INTRODUCTION: Self = Self::new(&SECOND_INTRODUCTION, Of::Nothing);
+    /// Asks for its introduction with an older version of CredSSP.
+    pub const fn introduction_at(version: u32) -> Self {
+        Self::new(&AT_VERSION, Of::Version(version))
+    }
+    /// Asks for its introduction with the newest version once more, after it took an older one: a host that breaks off
+    /// by chance does so at no version.
+    pub const NEWEST_AGAIN: Self = Self::new(&NEWEST_AGAIN, Of::Nothing);
     /// Asks for an introduction that was not given, and gives it more time.
     pub const PATIENT_INTRODUCTION: Self = Self::new(&PATIENT_INTRODUCTION, Of::Nothing);
 }
@@ -88,6 +139,22 @@ impl<'a> Case<'a> {
     /// Iterates over its answers to our `TSRequest`s, in order.
     pub fn introductions(self) -> impl Iterator<Item = Seen<&'a Introduction>> + 'a {
         self.seen(|fact| if let Fact::CredsspAnswer(answer) = fact { Some(answer) } else { None })
+    }
+
+    /// Returns its last answer to a `TSRequest` of this older version.
+    pub fn at_version(self, version: u32) -> Option<Seen<&'a Introduction>> {
+        self.last(move |fact| match fact {
+            Fact::CredsspVersionAnswer { version: asked, answer } if *asked == version => Some(answer),
+            _ => None,
+        })
+    }
+
+    /// Returns the newest of the older versions that it took, with its answer.
+    pub fn older_version_taken(self) -> Option<(u32, Seen<&'a Introduction>)> {
+        (OLDEST..NEWEST).rev().find_map(|version| {
+            let seen = self.at_version(version)?;
+            matches!(seen.value, Introduction::Challenge(_)).then_some((version, seen))
+        })
     }
 
     /// Returns the fault of its CHALLENGE, if it has one.
@@ -136,18 +203,26 @@ fn failed(seen: &Seen<&Introduction>) -> bool {
 
 /// Tells for each try whether the host introduced itself, or refused NTLM as hosts do that take none. A silence that
 /// was shorter than the slowest answer says neither: slow is not lost. Of a host that never does better an error is its
-/// answer.
+/// answer; of one that introduced itself once nothing else is.
 pub(super) fn tries(case: Case<'_>) -> Vec<Seen<bool>> {
     let told = || case.introductions().filter(|seen| *seen.value != Introduction::Silent);
     let never_better = told().all(|seen| failed(&seen));
     let slowest = told().map(|seen| took(case, seen.id)).max();
     let impatient = |seen: &Seen<&Introduction>| slowest.is_none_or(|slowest| slowest > took(case, seen.id));
+    let introduces = told().any(|seen| matches!(seen.value, Introduction::Challenge(_)));
     let answered = |seen: &Seen<&Introduction>| match seen.value {
+        Introduction::Challenge(_) => true,
+        _ if introduces => false,
         Introduction::Silent => false,
         answer => !failed(seen) || never_better && errs(answer),
     };
     let counts = |seen: &Seen<&Introduction>| *seen.value != Introduction::Silent || !impatient(seen);
     case.introductions().filter(counts).map(|seen| Seen { value: answered(&seen), id: seen.id }).collect()
+}
+
+/// True for a fault with which the client is known to go on.
+fn is_taken(case: Case<'_>, flaw: ChallengeFlaw) -> bool {
+    matches!(flaw, ChallengeFlaw::ShortKey(_)) && case.context.profile.short_ntlm_keys == Some(true)
 }
 
 fn rung(case: Case<'_>) -> Option<Rung> {
@@ -169,7 +244,7 @@ fn rung(case: Case<'_>) -> Option<Rung> {
     let (outcome, text) = match seen.value {
         Introduction::Challenge(version) => {
             let text = format!("TSRequest version {version}{}", introduced(case));
-            if let Some(flaw) = case.challenge_flaw() {
+            if let Some(flaw) = case.challenge_flaw().filter(|flaw| !is_taken(case, flaw.value)) {
                 return Some((Outcome::Failed, took(case, seen.id), format!("{text}; {}", flaw_words(flaw.value))));
             }
             // who is let in at times only is not well, and one try more says no more than that
@@ -247,6 +322,12 @@ mod tests {
         let (up, closed) = (Introduction::Challenge(6), Introduction::Closed(End::Fin));
         assert_eq!(answers(std::slice::from_ref(&up)), Verdict::Healthy);
         assert_eq!(answers(&[closed, up]), Verdict::Undetermined);
+        let empty = || Introduction::Refused { version: 6, status: None };
+        for odd in [empty(), Introduction::Refused { version: 6, status: Some(0) }, Introduction::Rejected(6)] {
+            let up = || Introduction::Challenge(6);
+            assert_eq!(answers(&[odd.clone(), up()]), Verdict::Undetermined);
+            assert_eq!(answers(&[odd, up(), up(), up()]), Verdict::Healthy, "it was starting");
+        }
         assert_eq!(patient(3000, 5000), Verdict::Healthy);
         assert_eq!(patient(3000, 5), Verdict::Undetermined);
     }

@@ -6,6 +6,7 @@ pub mod certificate;
 pub mod connection_sequence;
 pub mod credssp;
 pub mod name;
+pub mod naming;
 pub mod path;
 pub mod recorded;
 mod room;

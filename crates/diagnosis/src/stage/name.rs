@@ -5,6 +5,7 @@ use std::net::SocketAddr;
 use evidence::{Because, Evidence, Fact, Source, Stage};
 use wire::transcript::NameAnswer;
 
+use super::addresses::is_nobodys;
 use super::room::{Room, Whose};
 use crate::case::Case;
 use crate::need::{Kind, Need, Of};
@@ -40,7 +41,7 @@ pub fn unasked(evidence: &Evidence) -> Option<Because> {
         host.is_some_and(|id| evidence.observations.about(id).any(|seen| matches!(seen.source, Source::Probe(_))))
     };
     let unasked: Vec<String> =
-        list.iter().filter(|address| !asked(address)).map(|address| address.ip().to_string()).collect();
+        list.iter().filter(|one| !asked(one) && !is_nobodys(one)).map(|one| one.ip().to_string()).collect();
     // without a single connection it was no run, or the run says so itself
     if unasked.is_empty() || unasked.len() == list.len() {
         return None;
@@ -61,8 +62,9 @@ fn rung(case: Case<'_>) -> Option<Rung> {
     let seen = case.last(|fact| if let Fact::NameAnswer(answer) = fact { Some(answer) } else { None })?;
     let (outcome, text) = match seen.value {
         NameAnswer::Addresses(list) => {
+            let outcome = if list.iter().all(is_nobodys) { Outcome::Failed } else { Outcome::Passed };
             let list: Vec<_> = list.iter().map(|address| address.ip().to_string()).collect();
-            (Outcome::Passed, list.join(", "))
+            (outcome, list.join(", "))
         }
         NameAnswer::NotFound { code } => (Outcome::Failed, format!("no such name, or no address for it (code {code})")),
         NameAnswer::TryAgain { code } => (Outcome::Failed, format!("the resolver could not answer (code {code})")),

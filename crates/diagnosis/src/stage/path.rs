@@ -1,12 +1,14 @@
 //! The path: questions that are put for its sake. They have no rung: a connection passes the path in every stage.
 
-use evidence::fact::Handshake;
+use evidence::fact::{Fact, Handshake};
 use wire::machine::PathPlan;
+use wire::rdpeudp::DatagramAnswer;
 use wire::tls::{TlsOffer, TlsStack};
 
 use crate::as_client::first_offer;
-use crate::case::Case;
+use crate::case::{Case, Seen};
 use crate::cause::{Cause, Shows};
+use crate::hops;
 use crate::mtu::{self, Direction};
 use crate::need::{Again, Asking, Kind, Need, Of, Question};
 use crate::path;
@@ -62,7 +64,30 @@ static HELLOS_BY_SIZE: Kind = Kind {
     }),
 };
 
+static HELLOS_BY_HOPS: Kind = Kind {
+    name: "hellos-by-hops",
+    words: |_| "which machine on the way acts on a ClientHello (--path)".to_owned(),
+    answered: |case, _| hops::found_out(case),
+    asking: Some(Asking {
+        again: Again::Never,
+        askable: |case, _| hops::next(case).is_some(),
+        question: |case, _, all| {
+            let path = hops::next(case).unwrap_or_default();
+            Question { path, ..whole_flight(case, all) }
+        },
+    }),
+};
+
+static UDP: Kind = Kind {
+    name: "udp",
+    words: |_| "what comes of one datagram that asks for a transport over UDP (--path)".to_owned(),
+    answered: |case, _| udp(case).is_some(),
+    asking: None,
+};
+
 impl Need {
+    /// Sends one datagram that asks for a transport over UDP.
+    pub const UDP: Self = Self::new(&UDP, Of::Nothing);
     /// Counts the packets of further connections.
     pub const PATH_SAMPLES: Self = Self::new(&PATH_SAMPLES, Of::Nothing);
     /// Takes the time of further bursts of the host.
@@ -72,9 +97,14 @@ impl Need {
     /// Looks for the largest packet to the host that comes through.
     pub const HELLOS_BY_SIZE: Self = Self::new(&HELLOS_BY_SIZE, Of::Nothing);
 
+    /// Looks for the machine on the way that acts on a ClientHello.
+    pub const HELLOS_BY_HOPS: Self = Self::new(&HELLOS_BY_HOPS, Of::Nothing);
+
     /// True if it is put for the sake of the path.
     pub fn is_about_the_path(self) -> bool {
-        [&PATH_SAMPLES, &PATH_BURSTS, &ANSWERS_BY_SIZE, &HELLOS_BY_SIZE].iter().any(|kind| self.of_kind(kind))
+        [&PATH_SAMPLES, &PATH_BURSTS, &ANSWERS_BY_SIZE, &HELLOS_BY_SIZE, &HELLOS_BY_HOPS, &UDP]
+            .iter()
+            .any(|kind| self.of_kind(kind))
     }
 }
 
@@ -94,6 +124,11 @@ pub(crate) fn asked_for(case: Case<'_>) -> impl Iterator<Item = Need> + '_ {
 pub fn lies_on_the_path(cause: &Cause) -> bool {
     let presence = cause.proofs.iter().filter(|proof| matches!(proof.shows, Shows::Presence(_)));
     presence.flat_map(|proof| proof.needs).any(|need| need.is_about_the_path())
+}
+
+/// Returns what came of the datagram that asked for a transport over UDP.
+pub fn udp(case: Case<'_>) -> Option<Seen<DatagramAnswer>> {
+    case.last(|fact| if let Fact::UdpAnswer(answer) = fact { Some(*answer) } else { None })
 }
 
 fn silent(case: Case<'_>) -> bool {

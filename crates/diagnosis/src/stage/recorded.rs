@@ -6,7 +6,10 @@ use evidence::moment::moment;
 use evidence::printable::{counted, printable};
 use evidence::rdp_file::{RdpFileRecord, RdpSettings};
 use evidence::section::thing::Count;
-use evidence::state::{EntryCount, LogEvent, LogSpan, RegistryData, RegistryKey, Service};
+use evidence::state::{
+    EntryCount, FileVersion, ListeningPort, LogEvent, LogSpan, NetworkFilter, RegistryData, RegistryKey,
+    SavedCredential, Service, Volume,
+};
 use evidence::telling::counts;
 use evidence::{Fact, Stage};
 use time::{Duration, OffsetDateTime};
@@ -70,10 +73,45 @@ static RDP_FILE: Kind = Kind {
     asking: None,
 };
 
-static XRDP: Kind = Kind {
-    name: "xrdp",
-    words: |_| "the settings of xrdp, on the host itself".to_owned(),
-    answered: |case, _| case.xrdp().is_some(),
+static LINUX: Kind = Kind {
+    name: "linux-server",
+    words: |_| "the settings of xrdp or GNOME Remote Desktop, on the host itself".to_owned(),
+    answered: |case, _| case.is_linux(),
+    asking: None,
+};
+
+static PORTS: Kind = Kind {
+    name: "listening-ports",
+    words: |_| "the ports on which programs of the machine listen".to_owned(),
+    answered: |case, _| case.ports().next().is_some(),
+    asking: None,
+};
+
+static VOLUMES: Kind = Kind {
+    name: "volumes",
+    words: |_| "the space on the machine's disks".to_owned(),
+    answered: |case, _| case.volumes().next().is_some(),
+    asking: None,
+};
+
+static FILES: Kind = Kind {
+    name: "files",
+    words: |_| "the versions of the files of Remote Desktop".to_owned(),
+    answered: |case, _| case.file_versions().next().is_some(),
+    asking: None,
+};
+
+static CREDENTIALS: Kind = Kind {
+    name: "saved-credentials",
+    words: |_| "the names of the credentials that are saved on the client".to_owned(),
+    answered: |case, _| case.saved_credentials().next().is_some(),
+    asking: None,
+};
+
+static FILTERS: Kind = Kind {
+    name: "network-filters",
+    words: |_| "the drivers between the network adapters and the programs of the machine".to_owned(),
+    answered: |case, _| case.network_filters().next().is_some(),
     asking: None,
 };
 
@@ -96,8 +134,18 @@ impl Need {
     pub const ACCESS_TRACE: Self = Self::new(&ACCESS_TRACE, Of::Nothing);
     /// An `.rdp` file of the client.
     pub const RDP_FILE: Self = Self::new(&RDP_FILE, Of::Nothing);
-    /// Settings of xrdp, with its certificate and key.
-    pub const XRDP: Self = Self::new(&XRDP, Of::Nothing);
+    /// Settings of a server of Linux, xrdp or GNOME Remote Desktop, with its certificate and key.
+    pub const LINUX: Self = Self::new(&LINUX, Of::Nothing);
+    /// Ports on which programs of the machine listen.
+    pub const PORTS: Self = Self::new(&PORTS, Of::Nothing);
+    /// Space on the machine's disks.
+    pub const VOLUMES: Self = Self::new(&VOLUMES, Of::Nothing);
+    /// Versions of the files of Remote Desktop.
+    pub const FILES: Self = Self::new(&FILES, Of::Nothing);
+    /// Names of the credentials that are saved on the client.
+    pub const CREDENTIALS: Self = Self::new(&CREDENTIALS, Of::Nothing);
+    /// Drivers between the adapters and the programs of the machine.
+    pub const FILTERS: Self = Self::new(&FILTERS, Of::Nothing);
     /// Stores of authorities that the client trusts.
     pub const TRUST_STORE: Self = Self::new(&TRUST_STORE, Of::Nothing);
 
@@ -114,6 +162,12 @@ impl Need {
     /// Returns the registry key that is asked for.
     pub fn as_key(self) -> Option<&'static str> {
         self.of_kind(&KEY).then(|| self.of.place())
+    }
+
+    /// True for what a machine with Windows alone has.
+    pub fn is_of_windows(self) -> bool {
+        let other = [Self::KEY_FOLDER, Self::FILES, Self::ACCESS_TRACE, Self::FILTERS].contains(&self);
+        other || self.as_key().is_some() || self.as_service().is_some()
     }
 
     /// Returns the service that is asked for.
@@ -159,10 +213,39 @@ impl<'a> Case<'a> {
         })
     }
 
+    /// Iterates over the things of the machine that `pick` takes.
+    pub(crate) fn of_machine<T: 'a>(self, pick: fn(&'a Fact) -> Option<T>) -> impl Iterator<Item = Seen<T>> + 'a {
+        self.machine().into_iter().flat_map(move |machine| machine.seen(pick))
+    }
+
+    /// Iterates over the ports on which programs of the machine listen.
+    pub fn ports(self) -> impl Iterator<Item = Seen<&'a ListeningPort>> + 'a {
+        self.of_machine(|fact| if let Fact::ListeningPort(port) = fact { Some(port) } else { None })
+    }
+
+    /// Iterates over the machine's volumes.
+    pub fn volumes(self) -> impl Iterator<Item = Seen<&'a Volume>> + 'a {
+        self.of_machine(|fact| if let Fact::Volume(volume) = fact { Some(volume) } else { None })
+    }
+
+    /// Iterates over the machine's files whose version matters.
+    pub fn file_versions(self) -> impl Iterator<Item = Seen<&'a FileVersion>> + 'a {
+        self.of_machine(|fact| if let Fact::FileVersion(file) = fact { Some(file) } else { None })
+    }
+
+    /// Iterates over the drivers between the adapters and the programs of the machine.
+    pub fn network_filters(self) -> impl Iterator<Item = Seen<&'a NetworkFilter>> + 'a {
+        self.of_machine(|fact| if let Fact::NetworkFilter(filter) = fact { Some(filter) } else { None })
+    }
+
+    /// Iterates over the credentials that are saved on the machine.
+    pub fn saved_credentials(self) -> impl Iterator<Item = Seen<&'a SavedCredential>> + 'a {
+        self.of_machine(|fact| if let Fact::SavedCredential(saved) = fact { Some(saved) } else { None })
+    }
+
     /// Iterates over the machine's `.rdp` files.
     pub fn rdp_files(self) -> impl Iterator<Item = Seen<&'a RdpFileRecord>> + 'a {
-        let machine = self.machine().into_iter();
-        machine.flat_map(|machine| machine.seen(|fact| if let Fact::RdpFile(file) = fact { Some(file) } else { None }))
+        self.of_machine(|fact| if let Fact::RdpFile(file) = fact { Some(file) } else { None })
     }
 
     /// Iterates over entries of the machine's logs from this provider with one of these ids, old to new. Providers are

@@ -37,7 +37,7 @@ impl Whose {
             (Role::Host, true) => Some(Self::Address),
             (Role::Host, false) => Some(Self::Machine),
             (Role::Client, _) => Some(Self::Client),
-            (Role::Gateway | Role::Path, _) => None,
+            (Role::Gateway | Role::Elsewhere | Role::Path, _) => None,
         }
     }
 }

@@ -12,13 +12,13 @@ use self::further::askable;
 pub(super) use self::further::finished;
 use super::room::{Room, Whose};
 use crate::as_client::{
-    client_offer, client_suites_known, client_versions, client_versions_known, first_offer, last_as_client,
-    taken_alike, taken_as_client,
+    chose_of_first, client_offer, client_suites_known, client_versions, client_versions_known, first_offer,
+    last_as_client, taken_alike, taken_as_client,
 };
 use crate::case::{Case, Seen};
 use crate::need::{Again, Asked, Asking, Kind, Need, Of, Question};
 use crate::stage::rung::{Outcome, Rung, took};
-use crate::tries::{takings, twice_in_a_row};
+use crate::tries::{other_turn, takings, twice_in_a_row};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Tls, of: Whose::Address, rung };
@@ -55,17 +55,32 @@ static HANDSHAKE_AGAIN: Kind = Kind {
         again: Again::Soon,
         askable: |case, of| {
             // without a word: it may have been the moment. Only where another hello went through does it matter. And
-            // one that differs from a taken one in its version alone may have met another host, whatever it was told
+            // one that differs from a taken one in its version alone may have met another host, whatever it was told;
+            // so may the first one, where version and suite of the taken one were in it as well, and one that differs
+            // in its server name alone
             let again = |answer: &Handshake| match answer {
                 Handshake::Closed { .. } => true,
                 Handshake::Silent { .. } => of.hello() != TlsOffer::MODERN,
+                Handshake::Alert(_) if of.hello() == TlsOffer::MODERN => chose_of_first(case),
+                Handshake::Alert(_) if of.hello() == TlsOffer::PLAIN_12 => taken_by_another_name(case),
                 Handshake::Alert(_) => of.hello() == TlsOffer::PLAIN_13,
                 _ => false,
             };
             case.tls_with(of.hello()).is_some_and(|seen| again(seen.value))
-                && case.tls().any(|seen| matches!(seen.value.1, Handshake::Accepted { .. }))
+                && case.tls().any(|seen| accepted(seen.value.1))
         },
         question: with_hello,
+    }),
+};
+
+static OTHER_TURN: Kind = Kind {
+    name: "other-turn",
+    words: |_| "the answer to a ClientHello in another turn of the machines behind this address".to_owned(),
+    answered: |case, _| other_turn(case).is_none(),
+    asking: Some(Asking {
+        again: Again::Soon,
+        askable: |case, _| other_turn(case).is_some(),
+        question: |case, _, all| Question { tls: other_turn(case), ..all.bare() },
     }),
 };
 
@@ -115,6 +130,9 @@ impl Need {
     /// Offers them again after a pause, where it ended the connection without a word.
     pub const CLIENT_SUITES_AGAIN: Self = Self::new(&CLIENT_SUITES_AGAIN, Of::Nothing);
 
+    /// Sends a ClientHello again, to see whether it was the hello that made the difference, or whose turn it was.
+    pub const OTHER_TURN: Self = Self::new(&OTHER_TURN, Of::Nothing);
+
     /// Sends this ClientHello.
     pub const fn handshake(offer: TlsOffer) -> Self {
         Self::new(&HANDSHAKE, Of::Hello(offer))
@@ -133,7 +151,7 @@ fn put(case: Case<'_>, of: Of) -> TlsOffer {
 
 fn with_hello(case: Case<'_>, of: Of, all: Question) -> Question {
     let offer = put(case, of);
-    Question { tls: Some(offer), credssp: offer.stack != TlsStack::Own, ..all }
+    Question { tls: Some(offer), credssp: all.credssp.filter(|_| offer.stack != TlsStack::Own), ..all }
 }
 
 fn as_client(case: Case<'_>, _: Of, all: Question) -> Question {
@@ -244,6 +262,15 @@ pub fn uses_key(answer: &Handshake) -> bool {
     }
 }
 
+/// True if it took a hello with another server name than the client's.
+fn taken_by_another_name(case: Case<'_>) -> bool {
+    case.tls().any(|seen| accepted(seen.value.1) && seen.value.0.name != NameSent::Typed)
+}
+
+fn accepted(answer: &Handshake) -> bool {
+    matches!(answer, Handshake::Accepted { .. })
+}
+
 /// True for a refusal about which another hello may tell more.
 pub(super) fn refused(answer: &Handshake) -> bool {
     !matches!(answer, Handshake::Accepted { .. } | Handshake::Silent { .. })
@@ -304,7 +331,10 @@ fn rung(case: Case<'_>) -> Option<Rung> {
                 (Outcome::Degraded, text)
             } else {
                 let client = &case.context.profile;
-                (Outcome::Degraded, format!("{text}; not seen with {} of {}", client.versions_text(), client.name))
+                (
+                    Outcome::Degraded,
+                    format!("{text}; nothing seen with {}, which {} needs", client.versions_text(), client.name),
+                )
             }
         }
         refused => (Outcome::Failed, refused_words(refused)),

@@ -110,6 +110,18 @@ static LATER_TRY: Kind = Kind {
     }),
 };
 
+static ANSWERED_ALIKE: Kind = Kind {
+    name: "answered-alike",
+    words: |_| "whether the same Connection Request is answered alike again".to_owned(),
+    answered: |case, _| case.tries().count() >= 2,
+    asking: Some(Asking {
+        again: Again::Soon,
+        askable: |case, _| case.tries().count() == 1,
+        // should another machine answer now, all is asked at once
+        question: |_, _, all| all,
+    }),
+};
+
 static CLOSED_TWICE: Kind = Kind {
     name: "closed-twice",
     words: |_| "whether it closes on the same Connection Request twice in a row".to_owned(),
@@ -117,14 +129,19 @@ static CLOSED_TWICE: Kind = Kind {
     asking: Some(Asking {
         again: Again::Soon,
         askable: |case, _| {
-            let plain = case.x224_to(Asked::StandardOnly.protocols(case));
-            closed(case) && plain.is_some_and(|seen| matches!(seen.value, X224Answer::Server(_)))
+            let served = |asked: Asked| {
+                let seen = case.x224_to(asked.protocols(case));
+                seen.is_some_and(|seen| matches!(seen.value, X224Answer::Server(_)))
+            };
+            closed(case) && (served(Asked::StandardOnly) || served(Asked::TlsOnly))
         },
         question: |_, _, all| all.bare(),
     }),
 };
 
 impl Need {
+    /// Asks for everything once more. The planner puts it before it leaves a host that is blamed for its answer.
+    pub const ANSWERED_ALIKE: Self = Self::new(&ANSWERED_ALIKE, Of::Nothing);
     /// Asks for everything until it is clear that the host closes on that each time.
     pub const CLOSED_TWICE: Self = Self::new(&CLOSED_TWICE, Of::Nothing);
     /// Asks whether it stays open if we say nothing for a quarter of a second.
@@ -274,8 +291,9 @@ fn rung(case: Case<'_>) -> Option<Rung> {
         X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => {
             // perhaps it has had enough of us, perhaps it is gone: nobody was seen to get in since
             let ends_lost = case.tries().last().is_some_and(|seen| unanswered(seen.value));
-            let outcome = if ends_lost { Outcome::Degraded } else { Outcome::Passed };
-            (outcome, format!("selected {protocol}{}", lost_tries(case)))
+            let odd = odd_tries(case);
+            let outcome = if ends_lost || odd.is_some() { Outcome::Degraded } else { Outcome::Passed };
+            (outcome, format!("selected {protocol}{}{}", lost_tries(case), odd.unwrap_or_default()))
         }
         X224Answer::Server(ServerAnswer::NoNegotiation) => (Outcome::Degraded, answer_words(seen.value)?),
         answer => (Outcome::Failed, answer_words(answer)?),
@@ -288,6 +306,19 @@ fn lost_tries(case: Case<'_>) -> String {
     let lost = case.tries().filter(|seen| unanswered(seen.value)).count();
     let all = case.tries().count();
     if lost == 0 { String::new() } else { format!("; {lost} of {all} such requests got no answer") }
+}
+
+/// Says how many of several requests were answered with something else than a protocol that
+/// was offered, and with what; `None` if none
+/// was. Our own pace explains a request without an answer, never a wrong one.
+fn odd_tries(case: Case<'_>) -> Option<String> {
+    let selects = |answer: &X224Answer| match answer {
+        X224Answer::Server(ServerAnswer::Selected { protocol, .. }) => offered(*protocol),
+        _ => false,
+    };
+    let odd = || case.tries().filter(|seen| !selects(seen.value) && !unanswered(seen.value));
+    let words = answer_words(odd().next()?.value)?;
+    Some(format!("; {} of {} such requests failed: {words}", odd().count(), case.tries().count()))
 }
 
 /// Summarises an answer; `None` for one that is no answer.
@@ -358,4 +389,40 @@ fn client_refused(case: Case<'_>) -> Option<Rung> {
         _ => "answered in another way".to_owned(),
     };
     Some((Outcome::Failed, took(case, seen.id), format!("{words}; its own request was {answer}")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::report::Verdict;
+    use crate::sketch::host;
+    use evidence::fact::Introduction;
+    use wire::machine::End;
+    use wire::tls::TlsVersion;
+
+    /// Judges a host that answers all, and a further request with this.
+    fn also(answer: X224Answer) -> Verdict {
+        let up = host("192.0.2.7").nla().tls_up(TlsVersion::Tls13);
+        let up = up.with(Fact::CredsspAnswer(Introduction::Challenge(6)));
+        up.x224(EVERYTHING, answer).nla().diagnose().verdict
+    }
+
+    /// Something else than the host took that request, at times.
+    #[test]
+    fn a_host_that_also_answers_otherwise_is_not_healthy() {
+        let malformed = X224Answer::Malformed { bytes: vec![3, 0, 0, 4], error: "too short".to_owned() };
+        let incomplete = X224Answer::Incomplete(vec![3, 0]);
+        let plain = X224Answer::Server(ServerAnswer::NoNegotiation);
+        for odd in [X224Answer::NotTpkt(b"HTTP".to_vec()), malformed, incomplete, plain] {
+            assert_eq!(also(odd), Verdict::Undetermined);
+        }
+    }
+
+    #[test]
+    fn near_miss_it_answers_alike_or_says_less() {
+        let protocol = SecurityProtocols::HYBRID_EX;
+        assert_eq!(also(X224Answer::Server(ServerAnswer::Selected { protocol, flags: 0 })), Verdict::Healthy);
+        assert_eq!(also(X224Answer::HeldOpen), Verdict::Healthy);
+        assert_eq!(also(X224Answer::ClosedBeforeRequest(End::Fin)), Verdict::Healthy);
+    }
 }

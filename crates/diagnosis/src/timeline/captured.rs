@@ -118,6 +118,7 @@ mod tests {
         let host = evidence.host_at("192.0.2.7:3389".parse().unwrap(), None);
         let connection = CapturedConnection {
             client: format!("192.0.2.9:{client}"),
+            through: None,
             server_name: None,
             cookie: false,
             sent: 1,

@@ -26,6 +26,8 @@ pub const SCHEMA: &str = "rdpdoctor-watch/1";
 const RECENT: usize = 20;
 /// Most changes that are kept; of more, the newest.
 const CHANGES: usize = 100;
+/// Causes by which some connections of a round come through and others do not.
+const AT_TIMES: [&str; 3] = ["handshakes-fail-at-times", "listener-overloaded", "setup-fails-at-times"];
 /// Difference of the two clocks' progress between two rounds above which the wall clock has jumped.
 const JUMP: Duration = Duration::from_secs(2);
 
@@ -44,8 +46,10 @@ pub enum WatchLine {
 /// State of the host in a round.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, JsonSchema)]
 pub struct WatchState {
-    /// True if a client gets in as far as was asked: no fault, or none that prevents the connection.
+    /// True if a client gets in, as far as was asked, each time: no fault, or none that prevents the connection.
     pub up: bool,
+    /// True if some connections come through and others do not: neither up nor down.
+    pub at_times: bool,
     /// Verdict.
     pub verdict: Verdict,
     /// Stage that failed first at the address that got furthest.
@@ -98,6 +102,8 @@ pub struct WatchChange {
     pub to: WatchState,
     /// Seconds that the state before lasted, as far as was seen.
     pub lasted: f64,
+    /// True if it was up in a round before, with which the differences compare.
+    pub compared: bool,
     /// Differences from the last round in which it was up: what was different when it broke, and what is not as before
     /// since it came back.
     pub differences: Vec<Difference>,
@@ -107,7 +113,7 @@ pub struct WatchChange {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, JsonSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum WatchEvent {
-    /// It was up and no longer is.
+    /// It was up and no longer is, or only at times.
     Broke,
     /// It is up again.
     Back,
@@ -124,6 +130,8 @@ pub struct WatchSummary {
     pub rounds: u64,
     /// Rounds in which it was up.
     pub up: u64,
+    /// Rounds in which some connections came through and others did not.
+    pub at_times: u64,
     /// Rounds of which neither can be told.
     pub undetermined: u64,
     /// Seconds of the whole watch.
@@ -161,10 +169,14 @@ pub enum WatchEnd {
 }
 
 impl WatchSummary {
-    /// Returns the exit status: 0 always up, 1 down at least once, 2 could not tell.
+    /// Returns the rounds in which no connection came through.
+    pub fn down(&self) -> u64 {
+        self.rounds - self.up - self.at_times - self.undetermined
+    }
+
+    /// Returns the exit status: 0 always up, 1 not up at least once, 2 could not tell.
     pub fn status(&self) -> u8 {
-        let down = self.rounds - self.up - self.undetermined;
-        match (down, self.undetermined, self.rounds) {
+        match (self.down() + self.at_times, self.undetermined, self.rounds) {
             (0, 0, 1..) => 0,
             (1.., ..) => 1,
             _ => 2,
@@ -180,6 +192,7 @@ pub struct Watch {
     give_up: Duration,
     rounds: u64,
     up: u64,
+    at_times: u64,
     undetermined: u64,
     connections: u64,
     broke: u64,
@@ -213,6 +226,7 @@ impl Watch {
             give_up,
             rounds: 0,
             up: 0,
+            at_times: 0,
             undetermined: 0,
             connections: 0,
             broke: 0,
@@ -238,6 +252,7 @@ impl Watch {
         self.connections += diagnosis.connections as u64;
         let state = WatchState::of(diagnosis);
         self.up += u64::from(state.up);
+        self.at_times += u64::from(state.at_times);
         self.undetermined += u64::from(state.verdict == Verdict::Undetermined);
         let jumped = self.now.as_ref().and_then(|now| jump(now, since, wall));
         self.jumps += u64::from(jumped.is_some());
@@ -278,7 +293,7 @@ impl Watch {
         let changed = before.as_ref().filter(|before| before.state != *state);
         let change = changed.map(|before| self.told(before, state, &side, since, wall));
         let down_since = match before.as_ref() {
-            _ if state.up => None,
+            _ if state.up || state.at_times => None,
             Some(Now { down_since: Some(began), .. }) => Some(*began),
             _ => Some(since),
         };
@@ -323,6 +338,7 @@ impl Watch {
             from: before.state.clone(),
             to: state.clone(),
             lasted: in_seconds(since.saturating_sub(before.since)),
+            compared: self.last_up.is_some(),
             differences: self.last_up.as_ref().map_or_else(Vec::new, |good| compare(good, side).differences),
         }
     }
@@ -354,6 +370,7 @@ impl Watch {
             schema: SCHEMA.to_owned(),
             rounds: self.rounds,
             up: self.up,
+            at_times: self.at_times,
             undetermined: self.undetermined,
             seconds: in_seconds(whole),
             interval: in_seconds(self.interval),
@@ -387,12 +404,10 @@ impl WatchState {
         let mut seen = std::collections::BTreeSet::new();
         causes.retain(|cause| seen.insert(cause.clone()));
         let blocked = faults.clone().any(|found| found.severity == Severity::Blocking);
-        let up = match diagnosis.verdict {
-            Verdict::Healthy => true,
-            Verdict::Faulty => !blocked,
-            Verdict::Undetermined => false,
-        };
-        Self { up, verdict: diagnosis.verdict, failed: if up { None } else { failed(diagnosis) }, causes }
+        let wrong = diagnosis.verdict == Verdict::Faulty;
+        let at_times = wrong && !blocked && causes.iter().any(|cause| AT_TIMES.contains(&cause.as_str()));
+        let up = diagnosis.verdict == Verdict::Healthy || wrong && !blocked && !at_times;
+        Self { up, at_times, verdict: diagnosis.verdict, failed: if up { None } else { failed(diagnosis) }, causes }
     }
 }
 

@@ -1,7 +1,7 @@
-use evidence::fact::Fact;
+use evidence::fact::{Fact, Handshake};
 use time::Duration as Span;
-use wire::machine::{ConnectFailure, TcpAnswer};
-use wire::tls::TlsVersion;
+use wire::machine::{ConnectFailure, End, TcpAnswer};
+use wire::tls::{TlsOffer, TlsVersion};
 use wire::x224::SecurityProtocols;
 
 use super::*;
@@ -44,6 +44,7 @@ fn a_break_is_told_to_within_an_interval_with_its_stage_and_what_came_back() {
     }
     let (watch, changes) = watched(&[up(), up(), refused(), refused(), renewed]);
     let [broke, back] = changes.as_slice() else { panic!("{changes:?}") };
+    assert!(broke.compared && back.compared);
     assert_eq!((broke.event, broke.after, broke.before, broke.lasted), (WatchEvent::Broke, 1.0, 2.0, 2.0));
     assert_eq!(
         (broke.to.failed, broke.to.causes.as_slice()),
@@ -55,6 +56,13 @@ fn a_break_is_told_to_within_an_interval_with_its_stage_and_what_came_back() {
     let summary = watch.summary(Duration::from_secs(5), WatchEnd::Stopped);
     assert_eq!((summary.rounds, summary.up, summary.broke, summary.longest_down), (5, 3, 1, 2.0));
     assert_eq!((summary.status(), summary.changes.len()), (1, 2));
+}
+
+#[test]
+fn a_host_that_was_never_seen_up_is_not_said_to_be_as_before() {
+    let (_, changes) = watched(&[refused(), up()]);
+    let [back] = changes.as_slice() else { panic!("{changes:?}") };
+    assert!(back.event == WatchEvent::Back && !back.compared && back.differences.is_empty(), "{back:?}");
 }
 
 #[test]
@@ -89,6 +97,27 @@ fn it_is_broken_for_good_after_a_time_without_a_break() {
     let ended = [add(&refused(), 0), add(&refused(), 2), add(&up(), 3), add(&refused(), 4), add(&silent(), 6)];
     assert_eq!(ended, [false; 5]);
     assert!(add(&silent(), 7), "three seconds, whatever the reasons");
+}
+
+#[test]
+fn a_host_that_fails_at_times_is_neither_up_nor_given_up() {
+    let taken = || Handshake::Accepted { version: Some(TlsVersion::Tls13), suite: 0x1302, finished: true };
+    let reset = || Handshake::Closed { end: End::Rst, bytes: 0 };
+    let falters = host("192.0.2.1").accepted().selects(EVERYTHING, SecurityProtocols::SSL).certificate(-10, 300);
+    let answers = [taken(), reset(), taken(), taken(), reset(), taken()];
+    let falters = answers.into_iter().fold(falters, |host, answer| host.tls(TlsOffer::MODERN, answer)).diagnose();
+    assert!(falters.findings.iter().any(|found| AT_TIMES.contains(&found.cause.as_str())), "{:?}", falters.findings);
+    let mut watch = Watch::new(Duration::from_secs(1), Duration::from_secs(1));
+    let mut events = Vec::new();
+    for (second, round) in (0..).zip([&up(), &falters, &falters, &falters, &up()]) {
+        let (_, change) = watch.add(round, Duration::from_secs(second), BEGAN + Duration::from_secs(second));
+        assert!(!watch.broken_for_good());
+        events.extend(change.map(|change| change.event));
+    }
+    assert_eq!(events, [WatchEvent::Broke, WatchEvent::Back]);
+    let summary = watch.summary(Duration::from_secs(5), WatchEnd::Time);
+    assert_eq!((summary.up, summary.at_times, summary.down(), summary.status()), (2, 3, 0, 1));
+    assert!(AT_TIMES.iter().all(|cause| crate::causes::find(cause).is_some()));
 }
 
 #[test]

@@ -83,7 +83,7 @@ fn plan(question: Question) -> ConversationPlan {
             .map(|protocols| ConnectionRequest { protocols: Some(protocols), ..ConnectionRequest::default() }),
         hold: if question.hold { Duration::from_millis(250) } else { Duration::ZERO },
         tls: question.tls,
-        credssp: question.credssp.then_some(6),
+        credssp: question.credssp,
         connection_sequence: question.settings,
         random: [7; 32],
         shape: wire::tls::HelloShape::default(),

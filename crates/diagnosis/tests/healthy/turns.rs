@@ -57,8 +57,18 @@ impl Turns {
     }
 }
 
-/// Tells whether one hello was answered well once and badly once, and what is wrong with the diagnosis then.
-fn judged(host: &Host) -> (bool, Option<String>) {
+/// Diagnosis of two machines.
+#[derive(Default)]
+struct Judged {
+    /// One hello was answered well once and badly once.
+    both: bool,
+    /// A hello that was answered badly was sent only once, and the host is called healthy.
+    hidden: bool,
+    /// Fault of the diagnosis of one that met both.
+    objection: Option<String>,
+}
+
+fn judged(host: &Host) -> Judged {
     let (transcript, context) = probe::ask(host);
     let turns = host.turns.unwrap();
     let diagnosis = diagnosis::diagnose(&observe(&transcript), &context, Run::default());
@@ -68,24 +78,26 @@ fn judged(host: &Host) -> (bool, Option<String>) {
         .collect();
     // a hello of old versions alone is refused by the healthy one as well
     let answers = |offer: &TlsOffer| offer.max >= host.tls_min && offer.min <= host.tls_max;
+    let once = |offer: &TlsOffer| asked.iter().filter(|(other, _)| other == offer).count() == 1;
+    let missed = asked.iter().any(|(offer, bad)| *bad && answers(offer) && once(offer));
     let both = asked.iter().any(|(offer, bad)| *bad && answers(offer) && asked.contains(&(*offer, false)));
+    let healthy = diagnosis.verdict == Verdict::Healthy;
     if !both {
-        return (false, None);
+        return Judged { hidden: missed && healthy, ..Judged::default() };
     }
     let counted = diagnosis.findings.iter().filter(|finding| finding.severity < Severity::Advisory);
     let proven: Vec<_> = counted
         .filter(|finding| finding.confidence == Confidence::Proven && finding.cause != "handshakes-fail-at-times")
         .map(|finding| finding.cause.as_str())
         .collect();
-    let healthy = diagnosis.verdict == Verdict::Healthy;
-    let wrong = (healthy || !proven.is_empty()).then(|| format!("{:?}, proven {proven:?}", diagnosis.verdict));
-    (true, wrong)
+    let objection = (healthy || !proven.is_empty()).then(|| format!("{:?}, proven {proven:?}", diagnosis.verdict));
+    Judged { both, hidden: false, objection }
 }
 
 #[test]
 fn what_two_machines_answer_by_turns_is_neither_proven_nor_healthy() {
     let maker = Maker::new();
-    let (mut wrong, mut both) = (Vec::new(), 0);
+    let (mut wrong, mut both, mut hidden) = (Vec::new(), 0, 0);
     for seed in SEED..SEED + ORDERS {
         let chance = &mut Chance(seed);
         let mut host = Host::new(chance, &maker);
@@ -93,12 +105,15 @@ fn what_two_machines_answer_by_turns_is_neither_proven_nor_healthy() {
         (host.one_client, host.resets_from) = (false, None);
         let answer = chance.pick(&[Bad::Alert, Bad::Reset, Bad::Closed, Bad::Silent]);
         host.turns = Some(Turns { answer, order: chance.number() });
-        let (met_both, objection) = judged(&host);
-        both += u64::from(met_both);
-        wrong.extend(objection.map(|words| format!("{seed:#x}: {answer:?} {words}\n  {host:?}")));
+        let judged = judged(&host);
+        both += u64::from(judged.both);
+        hidden += u64::from(judged.hidden);
+        wrong.extend(judged.objection.map(|words| format!("{seed:#x}: {answer:?} {words}\n  {host:?}")));
     }
     assert!(both > ORDERS / 4, "only {both} of {ORDERS} orders meet both");
     let shown = wrong[..wrong.len().min(8)].join("\n");
+    // what an odd but healthy host refuses as well, twice in a row, is not held against it
+    assert!(hidden <= ORDERS / 30, "{hidden} of {ORDERS} orders are healthy although a hello failed");
     assert!(wrong.is_empty(), "{} of {both} orders that meet both:\n{shown}", wrong.len());
 }
 

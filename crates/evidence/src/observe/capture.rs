@@ -59,8 +59,8 @@ pub fn observe_capture(
     left_out = left_out.saturating_add(captured.transports.len().saturating_sub(HOSTS) as u64);
     let of_gateways = gateway::observe(captured, gateways, source, evidence);
     left_out = left_out.saturating_add(of_gateways.unwrap_or(0));
-    let words = if left_out == 1 { "connection was" } else { "connections were" };
-    let more = (left_out > 0).then(|| format!("{left_out} further {words} not looked at"));
+    let words = if left_out == 1 { "connection of the capture is" } else { "connections of the capture are" };
+    let more = (left_out > 0).then(|| format!("{left_out} more {words} counted and not told one by one"));
     let more = more.into_iter().chain(refused.iter().take(HOSTS).map(|watched| refusal(watched)));
     let elsewhere = of_gateways.is_none().then(|| tls_alone(captured, gateways)).flatten();
     more.chain(elsewhere).collect()
@@ -261,6 +261,16 @@ pub fn moment(since_1970: Duration) -> OffsetDateTime {
     later(OffsetDateTime::UNIX_EPOCH, since_1970)
 }
 
+/// Tells the proxy of a connection, and the host that it was asked for.
+fn proxied(watched: &Watched) -> Option<String> {
+    let (host, port) = watched.exchange.beyond_proxy()?;
+    let version = watched.exchange.socks.as_ref().map(|socks| socks.value.version);
+    let kind = version.map_or("web".to_owned(), |version| format!("SOCKS {version}"));
+    let host = printable(host);
+    let host = if host.contains(':') { format!("[{host}]") } else { host };
+    Some(format!("the {kind} proxy {} to {host}:{port}", watched.host))
+}
+
 fn described(watched: &Watched) -> CapturedConnection {
     let words = |alert: Alert| alert.to_string();
     let request = watched.exchange.request.as_ref().and_then(|request| request.value.as_ref().ok());
@@ -278,6 +288,7 @@ fn described(watched: &Watched) -> CapturedConnection {
     ];
     CapturedConnection {
         client: watched.client.to_string(),
+        through: proxied(watched),
         server_name: watched.server_name().map(str::to_owned),
         cookie: request.is_some_and(|request| request.cookie.is_some()),
         sent: watched.sent,
@@ -315,6 +326,8 @@ fn client(watched: &Watched) -> Option<ClientProfile> {
         hello: HelloStyle::default(),
         names_addresses: false,
         least_rsa_bits: 0,
+        short_ntlm_keys: None,
+        credssp_seconds: None,
         encryption_oracle: EncryptionOracle::Vulnerable,
     })
 }

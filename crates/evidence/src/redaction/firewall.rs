@@ -137,7 +137,9 @@ fn program(value: &str) -> String {
     let known = ["system", r"%systemroot%\system32\svchost.exe", r"c:\windows\system32\svchost.exe", ""];
     match lower.as_str() {
         path if known.contains(&path) => value.to_owned(),
+        r"%systemroot%\system32\mstsc.exe" => value.to_owned(),
         path if path.ends_with(r"\svchost.exe") => format!(r"{REDACTED}\svchost.exe"),
+        path if path.ends_with(r"\mstsc.exe") => format!(r"{REDACTED}\mstsc.exe"),
         _ => REDACTED.to_owned(),
     }
 }

@@ -103,12 +103,20 @@ pub(crate) struct Missed {
 
 impl LeftOut {
     pub(super) fn add(&mut self, channel: &str, at: Option<OffsetDateTime>) {
-        if !self.channels.contains_key(channel) {
-            self.channels.insert(channel.to_owned(), Missed::default());
-        }
-        let Some(missed) = self.channels.get_mut(channel) else { return };
+        let missed = match self.channels.get_mut(channel) {
+            Some(missed) => missed,
+            None => self.channels.entry(channel.to_owned()).or_default(),
+        };
         missed.count += 1;
         missed.until = missed.until.max(at);
         missed.undated |= at.is_none();
+    }
+
+    /// Adds so many to those of a channel of which one was added already.
+    pub(super) fn add_many(&mut self, channel: &str, count: u64, until: OffsetDateTime) {
+        if let Some(missed) = self.channels.get_mut(channel) {
+            missed.count += count;
+            missed.until = missed.until.max(Some(until));
+        }
     }
 }

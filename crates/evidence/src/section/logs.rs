@@ -8,7 +8,7 @@ use wire::redaction::Names;
 use super::budget::{KEPT, Missed};
 use super::thing::{Count, Section};
 use crate::events::{CLIENT_CHANNEL, RCM_ADMIN, SYSTEM};
-use crate::moment::{moment, rfc3339};
+use crate::moment::{moment, rfc3339, whole_second};
 use crate::places::Part;
 use crate::redaction::{REDACTED, date, one_of};
 use crate::section::unread::Unread;
@@ -124,7 +124,7 @@ pub(crate) fn add_missed(missed: &Missed, log: &mut LogSpan) {
 /// Says how much of a log was left out.
 pub fn left_out(log: &LogSpan) -> Option<Unread> {
     let until = log.left_out_until.as_ref().map_or(" (or without a time)".to_owned(), |until| {
-        format!(", up to {},", until.replacen('T', " ", 1).replacen('Z', " UTC", 1))
+        format!(", up to {},", whole_second(until).replacen('T', " ", 1).replacen('Z', " UTC", 1))
     });
     (log.left_out > 0).then(|| unread(&log.channel, format!("{} older entries{until} {}", log.left_out, older())))
 }

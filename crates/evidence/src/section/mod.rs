@@ -4,15 +4,21 @@
 //! follow from the list.
 
 pub mod accesses;
+pub mod adapters;
 pub(crate) mod bounded;
 pub(crate) mod budget;
 pub mod certificates;
 pub mod counts;
+pub mod credentials;
 pub mod events;
 pub mod files;
+pub mod filters;
+pub mod gnome;
 pub mod key_files;
+pub mod linux_firewalls;
 pub mod logs;
 pub mod newest;
+pub mod ports;
 pub mod rdp_files;
 pub mod registry;
 pub mod services;
@@ -45,6 +51,14 @@ macro_rules! sections {
             files: FileVersion(crate::section::files::FileVersion),
             /// Volumes.
             volumes: Volume(crate::section::volumes::Volume),
+            /// TCP ports on which programs of the machine listen.
+            ports: ListeningPort(crate::section::ports::ListeningPort),
+            /// Network adapters.
+            adapters: NetworkAdapter(crate::section::adapters::NetworkAdapter),
+            /// Drivers that see every packet, on a machine with Windows: also those of Windows itself.
+            filters: NetworkFilter(crate::section::filters::NetworkFilter),
+            /// Credentials that a person has saved for hosts: their names alone.
+            credentials: SavedCredential(crate::section::credentials::SavedCredential),
             /// `.rdp` files.
             rdp_files: RdpFile(crate::section::rdp_files::RdpFileRecord),
             /// Recordings of accesses to files and registry keys.
@@ -53,6 +67,10 @@ macro_rules! sections {
             refused: RefusedAccess(crate::section::accesses::RefusedAccess),
             /// xrdp, on a machine with Linux.
             xrdp: Xrdp(crate::section::xrdp::Xrdp),
+            /// GNOME Remote Desktop, on a machine with Linux.
+            gnome: GnomeRemoteDesktop(crate::section::gnome::GnomeRemoteDesktop),
+            /// Firewalls of a machine with Linux.
+            linux_firewalls: LinuxFirewall(crate::section::linux_firewalls::LinuxFirewall),
             /// Evidence that could not be read, and why.
             unread: Unread(crate::section::unread::Unread),
         }

@@ -6,7 +6,7 @@ use wire::redaction::Names;
 
 use super::logs::LogSpan;
 use super::thing::{Count, Section};
-use crate::places::SERVICES;
+use crate::places::{SERVICES, XRDP_SERVICES};
 use crate::redaction::{REDACTED, kept, one_of};
 
 /// Service that was looked up.
@@ -51,7 +51,7 @@ impl Section for Service {
             kept(IMAGES, image.get(..end).unwrap_or(image).trim_matches('"'))
         };
         Service {
-            name: kept(SERVICES, name),
+            name: one_of(&XRDP_SERVICES, name).unwrap_or_else(|| kept(SERVICES, name)),
             exists: *exists,
             start: *start,
             running: *running,

@@ -49,6 +49,12 @@ impl Tally {
             }
         }
     }
+
+    /// Counts so many more, of which only the number and the newest matter.
+    pub(super) fn saw_many(&mut self, count: u64, until: OffsetDateTime) {
+        self.count += count;
+        self.time = self.time.map(|(from, last)| (from, last.max(until)));
+    }
 }
 
 /// Hashes an address, so that many can be told apart in little room (FNV-1a, 64 bits).

@@ -21,6 +21,16 @@ pub struct Xrdp {
     pub ssl_protocols: Option<String>,
     /// Account that it runs as; null where that is not known.
     pub user: Option<String>,
+    /// True if the machine's `/etc/passwd` has that account; null where that could not be told.
+    #[serde(default)]
+    pub account_exists: Option<bool>,
+    /// True if that account may read the `xrdp.ini`, by owners, modes and lists; null where that could not be told.
+    #[serde(default)]
+    pub file_readable: Option<bool>,
+    /// Parts that xrdp does not do without and that are not there: `[Globals]` or `LogFile in [Logging]` of its
+    /// `xrdp.ini`, `/etc/xrdp/sesman.ini`.
+    #[serde(default)]
+    pub lacks: Vec<String>,
     /// File of its certificate.
     pub certificate: XrdpFile,
     /// File of its private key.
@@ -39,30 +49,69 @@ pub struct Xrdp {
     pub key_matches: Option<bool>,
 }
 
-/// File that xrdp needs.
+/// File that a server of Linux needs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct XrdpFile {
-    /// Its path, as it is set or as xrdp takes it where it is not.
+    /// Its path, as it is set or as the server takes it where it is not.
     pub path: String,
     /// Path of the file behind links; null where there is none.
     #[serde(default)]
     pub place: Option<String>,
     /// True if it exists; null where that could not be told.
     pub exists: Option<bool>,
-    /// True if the account that xrdp runs as may read it, by owners and modes; null where that could not be told.
+    /// True if the account that the server runs as may read it, by owners, modes and lists of rights; null where that
+    /// could not be told.
     pub readable: Option<bool>,
-    /// Group by which it may be read, other than the administrators' own: members can.
+    /// Contents, as far as they can be told; null where they could not.
+    #[serde(default)]
+    pub contents: Option<Contents>,
+    /// Group by which it may be read: members can. None of [`POWERFUL`], which is far more than a key.
     #[serde(default)]
     pub group: Option<String>,
+    /// True if nothing but its own mode keeps the account out, and no group has it but one of [`POWERFUL`]: a group of
+    /// the account could be given it to read.
+    #[serde(default)]
+    pub by_mode_alone: bool,
     /// Its permission bits.
     #[serde(default)]
     pub mode: Option<u32>,
 }
 
+/// Contents of a file with a certificate or a private key.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Contents {
+    /// A certificate, or a private key without a password, in PEM.
+    Sound,
+    /// No byte.
+    Empty,
+    /// A private key that only a password opens.
+    Encrypted,
+    /// The other one of the pair: a private key in place of the certificate, or a certificate in place of the key.
+    Counterpart,
+    /// No certificate, or no private key, in PEM: DER, a part of one, or something else.
+    Foreign,
+    /// It is a folder.
+    Folder,
+}
+
+/// Groups whose members are as good as the administrator, or see what is only for the administrator.
+pub const POWERFUL: &[&str] =
+    &["root", "wheel", "sudo", "admin", "adm", "shadow", "disk", "kmem", "docker", "lxd", "libvirt", "systemd-journal"];
+
+/// Section of xrdp.ini with the settings of the server itself, as [`Xrdp::lacks`] names it.
+pub const NO_GLOBALS: &str = "[Globals]";
+/// Setting of xrdp.ini that says where the log goes.
+pub const NO_LOG: &str = "LogFile in [Logging]";
+/// Settings of its manager of sessions.
+pub const NO_SESMAN: &str = "/etc/xrdp/sesman.ini";
+/// Parts that an xrdp may lack.
+const LACKS: [&str; 3] = [NO_GLOBALS, NO_LOG, NO_SESMAN];
+
 /// Where xrdp is on every machine.
 pub const XRDP_INI: &str = "/etc/xrdp/xrdp.ini";
 /// Accounts and groups that are on many machines.
-const ACCOUNTS: &[&str] = &["root", "xrdp", "ssl-cert"];
+const ACCOUNTS: &[&str] = &["root", "xrdp", "ssl-cert", "gnome-remote-desktop"];
 /// Files that distributions ship.
 const FILES: &[&str] = &[
     XRDP_INI,
@@ -84,6 +133,9 @@ impl Section for Xrdp {
             security_layer,
             ssl_protocols,
             user,
+            account_exists,
+            file_readable,
+            lacks,
             certificate,
             key,
             subject,
@@ -97,6 +149,9 @@ impl Section for Xrdp {
             security_layer: security_layer.as_deref().map(|layer| kept(&["rdp", "tls", "negotiate"], layer.trim())),
             ssl_protocols: ssl_protocols.as_deref().map(versions),
             user: user.as_deref().map(|user| account(user, names)),
+            account_exists: *account_exists,
+            file_readable: *file_readable,
+            lacks: lacks.iter().map(|part| kept(&LACKS, part)).collect(),
             certificate: certificate.renamed(names),
             key: key.renamed(names),
             subject: subject.as_deref().map(|name| common_name(name, names)),
@@ -108,32 +163,63 @@ impl Section for Xrdp {
 }
 
 impl XrdpFile {
-    fn renamed(&self, names: &mut Names) -> Self {
-        let Self { path, place, exists, readable, group, mode } = self;
+    pub(super) fn renamed(&self, names: &mut Names) -> Self {
+        let Self { path, place, exists, readable, contents, group, by_mode_alone, mode } = self;
         Self {
             path: kept(FILES, path),
             place: place.as_deref().map(|place| kept(FILES, place)),
             exists: *exists,
             readable: *readable,
+            contents: *contents,
             group: group.as_deref().map(|group| account(group, names)),
+            by_mode_alone: *by_mode_alone,
             mode: *mode,
         }
     }
 }
 
-fn account(name: &str, names: &mut Names) -> String {
+/// Keeps an account that is on many machines.
+pub(super) fn account(name: &str, names: &mut Names) -> String {
     one_of(ACCOUNTS, name).unwrap_or_else(|| names.person(name))
 }
 
-/// Keeps numbers of ports alone, and of what somebody mistyped where its letters are: an address may stand before one.
+/// Keeps numbers of ports alone, and of what somebody mistyped where its letters are: an address may stand before one,
+/// and of a socket that is no port of TCP nothing but its kind matters.
 fn without_addresses(port: &str) -> String {
     let plain = |word: &str| word.len() <= 8 && word.bytes().all(|letter| letter.is_ascii_alphanumeric());
     let masked = |word: &str| word.chars().map(|letter| if letter.is_ascii_digit() { letter } else { 'x' }).collect();
-    let word = |word: &str| if plain(word) { masked(word) } else { REDACTED.to_owned() };
+    let number = |word: &str| -> String { if plain(word) { masked(word) } else { REDACTED.to_owned() } };
+    let word = |word: &str| {
+        let other = ["unix:", "vsock:"].into_iter().find(|kind| word.starts_with(kind));
+        let address = || Some(format!("tcp://:{}", number(word.split_once("//")?.1.rsplit([':', '/']).next()?)));
+        other.map(str::to_owned).or_else(address).unwrap_or_else(|| number(word))
+    };
     port.split([' ', ',']).map(|text| word(text.trim())).collect::<Vec<String>>().join(" ")
 }
 
 fn versions(text: &str) -> String {
     let known = ["SSLv3", "TLSv1", "TLSv1.1", "TLSv1.2", "TLSv1.3"];
     text.split(',').map(|version| kept(&known, version.trim())).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn of_a_port_the_number_stays_and_the_address_goes() {
+        for (port, kept) in [
+            ("3389", "3389"),
+            ("3389,3390", "3389 3390"),
+            ("tcp://server01.corp.example:3389", "tcp://:3389"),
+            ("tcp6://{2001:db8::7}:3389", "tcp://:3389"),
+            ("33o9", "33x9"),
+            ("unix://./srv/somebody/x.socket 3389", "unix: 3389"),
+            ("vsock://2:3389", "vsock:"),
+            ("server01.corp.example", REDACTED),
+        ] {
+            assert_eq!(without_addresses(port), kept, "{port}");
+            assert_eq!(without_addresses(kept), kept, "twice");
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use serde_json::{Value, json};
 use time::{Duration, OffsetDateTime};
+use wire::credssp::NEWEST;
 use wire::machine::{CredsspAnswer, Outcome};
 use wire::ntlm::{self, Challenge, ChallengeFlaw, WindowsVersion};
 use wire::transcript::ConnectionRecord;
@@ -14,6 +15,7 @@ use crate::printable::printable;
 /// Names of the facts in the report.
 pub(crate) mod named {
     pub const ANSWER: &str = "credssp.answer";
+    pub const VERSION_ANSWER: &str = "credssp.version_answer";
     pub const COMPUTER: &str = "ntlm.computer";
     pub const DOMAIN: &str = "ntlm.domain";
     pub const DNS_COMPUTER: &str = "ntlm.dns_computer";
@@ -30,6 +32,11 @@ pub(super) fn observe(record: &ConnectionRecord, outcome: &mut Outcome, seen: &m
     let mut answer = credssp.value;
     if let Some(words) = answer.words_mut() {
         *words = printable(words);
+    }
+    // what a host says of itself does not hang on the version, so it is taken from the usual one alone
+    if let Some(version) = record.plan.credssp.filter(|version| *version != NEWEST) {
+        seen.add(at, Some(credssp.took), Fact::CredsspVersionAnswer { version, answer });
+        return;
     }
     seen.add(at, Some(credssp.took), Fact::CredsspAnswer(answer));
     if let Some(challenge) = outcome.challenge.take() {
@@ -78,11 +85,17 @@ pub(crate) fn value(answer: &CredsspAnswer) -> Value {
     }
 }
 
+/// Converts the answer to an older version for the report.
+pub(crate) fn version_value(version: u32, answer: &CredsspAnswer) -> Value {
+    json!({"asked": version, "answer": value(answer)})
+}
+
 /// Says the fault of a CHALLENGE.
 pub fn flaw_words(flaw: ChallengeFlaw) -> String {
     match flaw {
         ChallengeFlaw::NoTargetInfo => "it names nothing of the host (no TargetInfo)".to_owned(),
         ChallengeFlaw::Flags(flags) => format!("its flags agree to no NTLM that a client asks for ({flags:#010x})"),
+        ChallengeFlaw::ShortKey(flags) => format!("its flags agree to no key of 128 bits ({flags:#010x})"),
         ChallengeFlaw::NoNames => "it has none of the names that have to be in it (NetBIOS)".to_owned(),
         ChallengeFlaw::Completed => "it comes with SPNEGO's accept-completed, before any proof".to_owned(),
     }

@@ -86,5 +86,5 @@ pub(crate) fn observe(record: &ConnectionRecord, outcome: &mut Outcome, seen: &m
             observe(record, outcome, seen);
         }
     }
-    path::observe(record, path, seen);
+    path::observe(record, outcome, path, seen);
 }

@@ -3,16 +3,25 @@
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};
+use time::OffsetDateTime;
 use wire::figures::TcpFigures;
+use wire::hops::{HopAnswer, HopTry};
 use wire::machine::{Event, Outcome, TcpAnswer, TlsAnswer, X224Answer};
-use wire::transcript::{ConnectionRecord, Entry};
+use wire::transcript::{ConnectionRecord, DatagramRecord, Entry, HopsRecord};
 
+use crate::evidence::{Evidence, Source};
 use crate::fact::Fact;
-use crate::observe::seen::Seen;
-use crate::path::{Burst, Came, Pace, PathTry};
+use crate::observe::seen::{Seen, later};
+use crate::path::{Burst, Came, HelloFate, HelloTry, Pace, PathTry};
 
+/// Name of the answer to a SYN over UDP in the report.
+pub(crate) const DATAGRAM: &str = "udp.answer";
 /// Name of the fact in the report.
 pub(crate) const CONNECTION: &str = "path.connection";
+/// Name of the answers to SYNs that may pass only so many routers.
+pub(crate) const HOPS: &str = "path.hops";
+/// Name of what came of a hello that may.
+pub(crate) const HELLO: &str = "path.hello";
 
 /// Reads what the path showed; `None` where the system counted nothing and nothing was measured.
 pub(super) fn read(record: &ConnectionRecord, outcome: &Outcome) -> Option<PathTry> {
@@ -21,11 +30,47 @@ pub(super) fn read(record: &ConnectionRecord, outcome: &Outcome) -> Option<PathT
     told.then(|| PathTry { plan, figures, came: came(outcome), burst: burst(record) })
 }
 
+/// Adds what came of a SYN over UDP.
+pub(crate) fn observe_datagram(
+    record: &DatagramRecord,
+    at: OffsetDateTime,
+    name: Option<&str>,
+    evidence: &mut Evidence,
+) {
+    let host = evidence.asked_at(record.address, name.map(str::to_owned));
+    let at = later(later(at, record.start), record.took);
+    evidence.observe(host, Source::Datagram, at, Some(record.took), Fact::UdpAnswer(record.answer));
+}
+
+/// Adds what came of SYNs that may pass only so many routers. One that was accepted is a connection like any other.
+pub fn observe_hops(record: &HopsRecord, at: OffsetDateTime, name: Option<&str>, evidence: &mut Evidence) {
+    let host = evidence.asked_at(record.address, name.map(str::to_owned));
+    evidence.connections += record.accepted();
+    let at = later(later(at, record.start), record.took);
+    evidence.observe(host, Source::Hops, at, Some(record.took), Fact::Hops(record.tries.clone()));
+}
+
+/// Reads what came of the hello, if it was to pass only so many routers and was sent.
+fn hello(record: &ConnectionRecord, outcome: &Outcome) -> Option<HelloTry> {
+    let hops = record.plan.path.hops;
+    let answer = &outcome.tls.as_ref().filter(|_| hops > 0)?.value;
+    let expired = record.entries.iter().any(|(_, entry)| *entry == Entry::Expired);
+    let fate = match answer {
+        TlsAnswer::OwnFailure(_) => return None,
+        TlsAnswer::Silent { bytes: 0 } if expired => HelloFate::Expired,
+        TlsAnswer::Silent { bytes: 0 } => HelloFate::Silent,
+        TlsAnswer::Closed { end, bytes: 0 } => HelloFate::Ended(*end),
+        _ => HelloFate::Answered,
+    };
+    Some(HelloTry { hops, fate })
+}
+
 /// Adds what the path showed.
-pub(super) fn observe(record: &ConnectionRecord, path: Option<PathTry>, seen: &mut Seen<'_>) {
+pub(super) fn observe(record: &ConnectionRecord, outcome: &Outcome, path: Option<PathTry>, seen: &mut Seen<'_>) {
     let at = record.entries.last().map_or(Duration::ZERO, |(at, _)| *at);
-    if let Some(path) = path {
-        seen.add(seen.moment(at), None, Fact::Path(path));
+    let facts = [path.map(Fact::Path), hello(record, outcome).map(Fact::HelloByHops)];
+    for fact in facts.into_iter().flatten() {
+        seen.add(seen.moment(at), None, fact);
     }
 }
 
@@ -62,7 +107,7 @@ fn burst(record: &ConnectionRecord) -> Option<Burst> {
             Entry::Sent(_) | Entry::TunnelSent(_) => bursts.push(Vec::new()),
             Entry::TunnelReceived(bytes) => part(&mut bursts, *at, bytes),
             Entry::Event(Event::Bytes(bytes)) if !tunnelled => part(&mut bursts, *at, bytes),
-            Entry::Event(_) | Entry::Figures(_) => {}
+            Entry::Event(_) | Entry::Figures(_) | Entry::Expired => {}
         }
     }
     let bursts = bursts.iter().map(|parts| Burst::of(parts)).filter(|burst| burst.whole.bytes > 0);
@@ -89,9 +134,23 @@ pub(crate) fn value(path: &PathTry) -> Value {
         "segment": path.plan.segment,
         "request_in_pieces": path.plan.pieces,
         "hello": path.plan.hello,
+        "hops": path.plan.hops,
         "figures": if path.figures.is_some() { Value::Object(figures) } else { Value::Null },
         "burst": burst,
     })
+}
+
+/// Converts the answers to SYNs for the report, in the order in which they were sent.
+pub(crate) fn hops_value(tries: &[HopTry]) -> Value {
+    let value = |seen: &HopTry| {
+        let icmp = match seen.answer {
+            HopAnswer::Unreachable { kind, code, .. } => json!([kind, code]),
+            _ => Value::Null,
+        };
+        let from = seen.answer.sender().map(|from| from.to_string());
+        json!({"hops": seen.hops, "answer": seen.answer.word(), "from": from, "icmp": icmp})
+    };
+    tries.iter().map(value).collect()
 }
 
 fn pace(pace: Pace) -> Value {

@@ -30,6 +30,8 @@ pub struct Credssp {
     pub build: u16,
     /// How far its clock is ahead of ours; negative if it is behind.
     pub clock_offset_seconds: i64,
+    /// Versions of the client's `TSRequest` at which it closes.
+    pub refuses: Vec<u32>,
     /// Fault that it shows instead.
     pub fault: Option<CredsspFault>,
     /// The CHALLENGE is wrapped in SPNEGO.
@@ -62,6 +64,7 @@ impl Default for Credssp {
             dns_domain: "corp.example".to_owned(),
             build: 20348,
             clock_offset_seconds: 0,
+            refuses: Vec::new(),
             fault: None,
             spnego: false,
         }
@@ -81,7 +84,10 @@ pub(crate) fn serve(host: &Credssp, negotiated: Negotiated, tunnel: &mut dyn Tun
 }
 
 fn introduce(host: &Credssp, tunnel: &mut dyn Tunnel) -> io::Result<Ending> {
-    read_request(tunnel)?;
+    let request = read_request(tunnel)?;
+    if host.refuses.contains(&request.version) {
+        return Ok(Ending::Close);
+    }
     let answer = match &host.fault {
         Some(CredsspFault::Close) => return Ok(Ending::Close),
         Some(CredsspFault::Reset) => return Ok(Ending::Reset),

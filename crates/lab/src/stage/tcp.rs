@@ -51,8 +51,14 @@ pub enum Neglect {
     Reset,
     /// Negotiates, then RST on the ClientHello, as a service that is only just starting.
     ResetHello,
+    /// Negotiates, then alert `handshake_failure` on the ClientHello, as a machine of a farm with other TLS settings.
+    AlertHello,
     /// Does everything but answer behind TLS: FIN on a client's first words there.
     CloseBehindTls,
+    /// Does everything but take NTLM, as a machine of a farm with another policy: `STATUS_NTLM_BLOCKED`.
+    RefuseNtlm,
+    /// Leaves the connection to a web server, as a balancer with a wrong target.
+    Http,
 }
 
 /// A bound port.

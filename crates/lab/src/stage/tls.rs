@@ -17,7 +17,7 @@ use serde::{Deserialize, Deserializer, de};
 use wire::tls::{Alert, TlsVersion};
 
 pub use self::gate::Resents;
-use super::served::{Ending, Served, Tunnel};
+use super::served::{Ending, Negotiated, Served, Tunnel};
 use crate::certificate::Identity;
 use crate::error::LabError;
 use crate::script::Script;
@@ -46,8 +46,12 @@ pub struct Tls {
     pub fault: Option<TlsFault>,
     /// A middlebox is on the path: a ClientHello whose first segment holds the whole record is reset, split ones pass.
     pub blocks_whole_hello: bool,
-    /// Hellos that have one of these are reset.
+    /// A ClientHello behind a request for exactly these protocols is reset.
+    pub resets_behind: Option<u32>,
+    /// Hellos that have one of these are refused.
     pub resents: Vec<Resents>,
+    /// Fault that it shows those; without one it resets the connection.
+    pub resents_by: Option<TlsFault>,
     /// It wants a certificate of the client.
     pub wants_client_certificate: bool,
     /// It asks for one and goes on without.
@@ -86,7 +90,9 @@ impl Default for Tls {
             groups: Vec::new(),
             fault: None,
             blocks_whole_hello: false,
+            resets_behind: None,
             resents: Vec::new(),
+            resents_by: None,
             wants_client_certificate: false,
             asks_for_client_certificate: false,
         }
@@ -186,13 +192,17 @@ pub(crate) fn prepare(host: &Tls, transport: &Transport) -> io::Result<()> {
 pub(crate) fn serve<'a>(
     host: &Tls,
     acceptor: &Acceptor,
+    negotiated: Negotiated,
     transport: &'a mut Transport,
 ) -> io::Result<Served<Box<dyn Tunnel + 'a>>> {
     if host.blocks_whole_hello && !middlebox::passes(transport)? {
         return Ok(Served::Ended(Ending::Reset));
     }
     if !host.resents.is_empty() && !gate::passes(&host.resents, transport)? {
-        return Ok(Served::Ended(Ending::Reset));
+        return fail(host.resents_by.as_ref().unwrap_or(&TlsFault::Reset), transport).map(Served::Ended);
+    }
+    if host.resets_behind == Some(negotiated.requested.0) {
+        return fail(&TlsFault::Reset, transport).map(Served::Ended);
     }
     match &host.fault {
         Some(fault) => fail(fault, transport).map(Served::Ended),

@@ -85,6 +85,8 @@ pub enum NegotiationFault {
     Silent,
     /// FIN on a request for more than Standard RDP Security, as VirtualBox does that cannot read its certificate.
     CloseTls,
+    /// FIN on a request that offers CredSSP.
+    CloseCredssp,
     /// A confirm whose negotiation data have a type that does not exist.
     Malformed,
     /// An MCS Disconnect Provider Ultimatum instead of a confirm.
@@ -178,6 +180,9 @@ pub(crate) fn reply(host: &Negotiation, request: &ConnectionRequest) -> Reply {
         Some(NegotiationFault::Close) => Reply::Close,
         Some(NegotiationFault::Reset) => Reply::Reset,
         Some(NegotiationFault::Silent) => Reply::Silent,
+        Some(NegotiationFault::CloseCredssp) if request.protocols.is_some_and(SecurityProtocols::credssp) => {
+            Reply::Close
+        }
         Some(NegotiationFault::CloseTls) if request.protocols.is_some_and(|asked| asked != SecurityProtocols::RDP) => {
             Reply::Close
         }
@@ -187,7 +192,9 @@ pub(crate) fn reply(host: &Negotiation, request: &ConnectionRequest) -> Reply {
         Some(NegotiationFault::SelectRdstls) => {
             Reply::Answer(ServerAnswer::Selected { protocol: SecurityProtocols::RDSTLS, flags: FLAGS })
         }
-        Some(NegotiationFault::SelectRdp | NegotiationFault::CloseTls) | None => Reply::Answer(answer(host, request)),
+        Some(NegotiationFault::SelectRdp | NegotiationFault::CloseTls | NegotiationFault::CloseCredssp) | None => {
+            Reply::Answer(answer(host, request))
+        }
     }
 }
 

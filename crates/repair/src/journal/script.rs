@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
+use evidence::state::FIREWALLD;
+
 use crate::hand::{Hand, Unread};
-use crate::place::{Held, Place, sha256};
+use crate::place::{GNOME, Held, Place, sha256};
 use crate::plan::Resolved;
 
 /// Files as they are before a change, by their paths.
@@ -39,7 +41,31 @@ pub fn script(copies: &Copies, steps: &[Resolved], restarts: &[String]) -> Strin
             lines.push(format!("service {} {}", quoted(name), if *running { "start" } else { "stop" }));
         }
     }
-    lines.extend(restarts.iter().map(|service| format!("service {} restart", quoted(service))));
+    for step in steps {
+        if let (Place::Rights { path, .. }, Held::Rights { mode, uid, gid }) = (&step.place, &step.before) {
+            lines.push(format!("rights {mode:04o} {uid}:{gid} {}", quoted(&path.display().to_string())));
+        }
+    }
+    for step in steps {
+        match (&step.place, &step.before) {
+            (Place::Gnome { name }, Held::Text(text)) => lines.push(format!("gnome {} {}", quoted(name), quoted(text))),
+            (Place::Gnome { name }, _) => lines.push(format!("gnome {}", quoted(name))),
+            _ => {}
+        }
+    }
+    for step in steps {
+        match &step.place {
+            Place::Opening { tool, .. } if tool == FIREWALLD => {
+                lines.push("firewall-cmd --reload || failed=1".to_owned());
+            }
+            Place::Opening { .. } => lines.push("ufw reload || failed=1".to_owned()),
+            _ => {}
+        }
+    }
+    lines.extend(restarts.iter().map(|service| match service.as_str() {
+        GNOME => "grdctl rdp disable; sleep 1; grdctl rdp enable || failed=1".to_owned(),
+        service => format!("service {} restart", quoted(service)),
+    }));
     lines.push("exit $failed".to_owned());
     lines.join("\n") + "\n"
 }
@@ -62,11 +88,25 @@ put() {
   [ -e "$4" ] || (umask 077; : > "$4")
   cat "$here/blobs/$1" > "$4" && chown "$3" "$4" && chmod "$2" "$4" || failed=1
 }
+rights() {
+  if [ -L "$3" ]; then echo "$3 is a link now: left alone" >&2; failed=1; return; fi
+  chown "$2" "$3" && chmod "$1" "$3" || failed=1
+}
 remove() {
   rm -f -- "$1" || failed=1
 }
+gnome() {
+  if [ $# -eq 2 ]; then grdctl rdp "set-$1" "$2" || failed=1
+  else gsettings reset org.gnome.desktop.remote-desktop.rdp "$1" || failed=1; fi
+}
 service() {
-  if [ -d /run/systemd/system ]; then systemctl "$2" "$1" || failed=1
-  elif [ -x "/etc/init.d/$1" ]; then "/etc/init.d/$1" "$2" || failed=1
+  if [ -d /run/systemd/system ]; then
+    # a restart starts nothing that does not run
+    if [ "$2" = restart ]; then systemctl try-restart "$1" || failed=1
+    else systemctl "$2" "$1" || failed=1; fi
+  elif [ -x "/etc/init.d/$1" ]; then
+    if [ "$2" = restart ] && ! "/etc/init.d/$1" status > /dev/null 2>&1; then
+      echo "$1 was not started by its script: restart it by hand if it runs" >&2
+    else "/etc/init.d/$1" "$2" || failed=1; fi
   else echo "service $1: $2 it by hand" >&2; fi
 }"#;

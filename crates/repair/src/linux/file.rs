@@ -54,6 +54,30 @@ pub(super) fn head(path: &Path, most: u64) -> Result<Held, Unread> {
     read().map_err(|error| Unread(format!("{}: {error}", path.display())))
 }
 
+/// Reads the rights on a file. One with a list of rights beside its mode is refused: a mode says something else there.
+pub(super) fn rights(path: &Path) -> Result<Held, Unread> {
+    match head(path, 0)? {
+        Held::File { mode, uid, gid, .. } if !has_list(path) => Ok(Held::Rights { mode, uid, gid }),
+        Held::File { .. } => Err(Unread(format!("{}: it has a list of rights of its own", path.display()))),
+        held => Ok(held),
+    }
+}
+
+fn has_list(path: &Path) -> bool {
+    rustix::fs::lgetxattr(path, "system.posix_acl_access", &mut [0_u8; 0][..]).is_ok()
+}
+
+/// Gives a file these rights.
+pub(super) fn set_rights(path: &Path, mode: u32, owner: (u32, u32)) -> Result<(), Failed> {
+    let set = || -> io::Result<()> {
+        let gone = || io::Error::new(ErrorKind::NotFound, "it is gone");
+        let file = opened(path, OpenOptions::new().read(true))?.ok_or_else(gone)?;
+        Like { bytes: &[], mode, owner }.dress(&file)?;
+        file.sync_all()
+    };
+    set().map_err(|error| Failed(format!("{}: {error}", path.display())))
+}
+
 /// Makes a file hold this, or removes it.
 pub(super) fn write(path: &Path, held: &Held) -> Result<(), Failed> {
     let write = || -> io::Result<()> {

@@ -1,8 +1,11 @@
-//! Hands on a machine with Linux: files, settings in them, members of groups, services.
+//! Hands on a machine with Linux: files, settings in them, members of groups, services, rules, settings of GNOME.
 
 mod file;
+mod gnome;
 mod lock;
 mod nftables;
+mod opening;
+mod program;
 mod service;
 
 use std::fs;
@@ -11,11 +14,12 @@ use std::path::Path;
 use std::time::SystemTime;
 
 use evidence::ini;
+use evidence::state::POWERFUL;
 
 use crate::groups;
 use crate::guard::Moment;
 use crate::hand::{Failed, Hand, Unread};
-use crate::place::{Held, Place};
+use crate::place::{GNOME, Held, Place};
 
 pub use service::Patience;
 
@@ -43,6 +47,7 @@ impl Hand for Linux {
                 let setting = setting.map_err(|why| Unread(format!("{}: {why}", path.display())))?;
                 Ok(setting.map_or(Held::Absent, Held::Text))
             }
+            Place::Rights { path, .. } => file::rights(path),
             Place::Member { folder, group, user } => {
                 let (text, _) = text(&folder.join("group"))?;
                 Ok(if groups::has(&text, group, user)? { Held::Present } else { Held::Absent })
@@ -53,13 +58,24 @@ impl Hand for Linux {
                 let there = nftables::Rule { family, table, chain, text: rule }.there(self.patience)?;
                 Ok(if there { Held::Present } else { Held::Absent })
             }
-            Place::Nftables { .. } => Err(Unread("the firewall of this machine is not in use here".to_owned())),
+            Place::Opening { .. } if !self.elsewhere => {
+                opening::Opening::of(place)?.read(self.patience).map_err(Unread)
+            }
+            Place::Nftables { .. } | Place::Opening { .. } => {
+                Err(Unread("the firewall of this machine is not in use here".to_owned()))
+            }
+            Place::Gnome { name } if !self.elsewhere => gnome::read(name, self.patience),
+            Place::Gnome { .. } => Err(Unread("the desktop of this machine does not run here".to_owned())),
             Place::Registry { .. } => Err(Unread("this machine has no registry".to_owned())),
         }
     }
 
     fn head(&self, path: &Path, bytes: usize) -> Result<Held, Unread> {
         file::head(path, bytes as u64)
+    }
+
+    fn rehearse(&self, place: &Place) -> Result<Held, Unread> {
+        opening::Opening::of(place)?.rehearse(self.patience).map_err(Unread)
     }
 
     fn write(&mut self, place: &Place, held: &Held) -> Result<(), Failed> {
@@ -69,11 +85,31 @@ impl Hand for Linux {
                 let setting = if let Held::Text(text) = held { Some(text.as_str()) } else { None };
                 changed(path, |text| ini::written(text, section, name, setting).map_err(Failed))
             }
+            (Place::Rights { path, folder, user }, Held::Rights { mode, uid, gid }) => {
+                if let Ok(Held::Rights { mode: was, gid: now, .. }) = file::rights(path)
+                    && now != *gid
+                {
+                    // that of the user comes, that of an administrator goes; undone, the other way round
+                    for (group, _) in [(*gid, *mode), (now, was)].into_iter().filter(|(_, mode)| mode & 0o070 != 0) {
+                        if !(alone(folder, user, group)? || powerful(folder, group)?) {
+                            return Err(Failed(format!("others than {user} are in the group {group}")));
+                        }
+                    }
+                }
+                file::set_rights(path, *mode, (*uid, *gid))
+            }
             (Place::Member { folder, group, user }, Held::Present | Held::Absent) => {
                 member(folder, group, user, *held == Held::Present)
             }
             (Place::Nftables { family, table, chain, rule }, Held::Present | Held::Absent) if !self.elsewhere => {
                 nftables::Rule { family, table, chain, text: rule }.set(*held == Held::Present, self.patience)
+            }
+            (Place::Opening { .. }, Held::Opening { there, files }) if !self.elsewhere => {
+                let opening = opening::Opening::of(place).map_err(|why| Failed(why.0))?;
+                opening.write(*there, files, self.patience).map_err(Failed)
+            }
+            (Place::Gnome { name }, Held::Text(_) | Held::Absent) if !self.elsewhere => {
+                gnome::write(name, held, self.patience)
             }
             (Place::Service { name }, Held::Running(run)) if !self.elsewhere => service::set(name, *run, self.patience),
             _ => Err(Failed(format!("{place} cannot hold this"))),
@@ -83,6 +119,9 @@ impl Hand for Linux {
     fn restart(&mut self, name: &str) -> Result<(), Failed> {
         if self.elsewhere {
             return Ok(());
+        }
+        if name == GNOME {
+            return gnome::restart(self.patience);
         }
         service::restart(name, self.patience)
     }
@@ -120,6 +159,18 @@ fn changed(path: &Path, change: impl FnOnce(&str) -> Result<String, Failed>) -> 
     let Held::File { mode, uid, gid, .. } = held else { return Err(Failed("it is no file".to_owned())) };
     let new = change(&text).map_err(|why| Failed(format!("{}: {why}", path.display())))?;
     file::write(path, &Held::File { bytes: new.into_bytes(), mode, uid, gid })
+}
+
+/// True if nobody is in the group but this user.
+fn alone(folder: &Path, user: &str, gid: u32) -> Result<bool, Failed> {
+    let list = |name: &str| text(&folder.join(name)).map(|(text, _)| text).map_err(|why| Failed(why.0));
+    Ok(groups::own(&list("passwd")?, &list("group")?, user) == Some(gid))
+}
+
+/// True if those in the group are as good as the administrator.
+fn powerful(folder: &Path, gid: u32) -> Result<bool, Failed> {
+    let (groups, _) = text(&folder.join("group")).map_err(|why| Failed(why.0))?;
+    Ok(gid == 0 || groups::name(&groups, gid).is_some_and(|name| POWERFUL.contains(&name)))
 }
 
 /// Makes a user a member, or no member any more. `group` is what counts, so it comes last.

@@ -1,15 +1,10 @@
 //! Rules of nftables, one at a time, by the program `nft`: put first in their chain, and taken out by their handle.
 
-use std::io::Read as _;
-use std::process::{Command, Stdio};
-use std::thread;
+use std::process::Command;
 
 use super::Patience;
-use super::service::ended;
+use super::program::told;
 use crate::hand::{Failed, Unread};
-
-/// Most bytes of a chain's list.
-const LIST: u64 = 4 * 1024 * 1024;
 
 /// Rule in its chain.
 pub(super) struct Rule<'a> {
@@ -56,16 +51,5 @@ impl Rule<'_> {
 }
 
 fn nft(arguments: &[&str], patience: Patience) -> Result<String, String> {
-    let mut command = Command::new("nft");
-    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
-    let mut child = command.spawn().map_err(|error| format!("run nft: {error}"))?;
-    let output = child.stdout.take();
-    let reader = thread::spawn(move || {
-        let mut text = String::new();
-        output?.take(LIST).read_to_string(&mut text).ok()?;
-        Some(text)
-    });
-    let ended = ended(&mut child, patience.command).map_err(|why| format!("nft {why}"))?;
-    let text = reader.join().ok().flatten().filter(|_| ended);
-    text.ok_or_else(|| format!("nft {}: it failed", arguments.join(" ")))
+    told(Command::new("nft").args(arguments), patience.command)
 }

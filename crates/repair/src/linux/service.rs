@@ -1,12 +1,12 @@
-//! Services of Linux: by systemd where it runs, else by the scripts of sysvinit; a process that was started by hand is
-//! seen, and not touched.
+//! Services of Linux: by systemd where it runs, else by the scripts of sysvinit. A process that was started by hand is
+//! not touched, and seen only if it wrote down its number.
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::process::Command;
+use std::time::Duration;
 
+use super::program::{reached, run};
 use crate::hand::{Failed, Unread};
 
 /// Longest times that a service is waited for.
@@ -23,9 +23,6 @@ impl Default for Patience {
         Self { command: Duration::from_mins(1), change: Duration::from_secs(15) }
     }
 }
-
-/// Pause between two looks.
-const PAUSE: Duration = Duration::from_millis(20);
 
 /// Whoever starts and stops services here.
 enum Manager {
@@ -80,8 +77,11 @@ pub(super) fn running(service: &str) -> Result<bool, Unread> {
 
 /// Returns the number of its process, by the file in which it writes it down.
 fn process(service: &str) -> Option<u32> {
-    let files = [format!("/run/{service}/{service}.pid"), format!("/run/{service}.pid")];
-    files.iter().find_map(|file| {
+    // a part of a program has its file beside those of the program: xrdp-sesman in /run/xrdp
+    let whole = service.split('-').next().unwrap_or(service);
+    let folders = [service, whole].map(|folder| format!("/run/{folder}/{service}.pid"));
+    let mut files = folders.into_iter().chain([format!("/run/{service}.pid")]);
+    files.find_map(|file| {
         let number = fs::read_to_string(file).ok()?.trim().parse::<u32>().ok()?;
         let name = fs::read_to_string(format!("/proc/{number}/comm")).ok()?;
         // the system cuts names at 15 bytes
@@ -97,7 +97,7 @@ pub(super) fn set(service: &str, run: bool, patience: Patience) -> Result<(), Fa
     }
     order(if run { "start" } else { "stop" }, service, patience)?;
     let words = if run { "it did not start" } else { "it did not stop" };
-    reached(patience, || process(service).is_some() == run).then_some(()).ok_or_else(|| failed(service, words))
+    reached(patience.change, || process(service).is_some() == run).then_some(()).ok_or_else(|| failed(service, words))
 }
 
 /// Restarts a service that runs; behind that another process runs.
@@ -106,7 +106,9 @@ pub(super) fn restart(service: &str, patience: Patience) -> Result<(), Failed> {
     let Some(before) = process(service) else { return Ok(()) };
     order("restart", service, patience)?;
     let renewed = || process(service).is_some_and(|now| now != before);
-    reached(patience, renewed).then_some(()).ok_or_else(|| failed(service, "it did not come back with a new process"))
+    reached(patience.change, renewed)
+        .then_some(())
+        .ok_or_else(|| failed(service, "it did not come back with a new process"))
 }
 
 fn failed(service: &str, why: &str) -> Failed {
@@ -120,55 +122,9 @@ fn order(word: &str, service: &str, patience: Patience) -> Result<(), Failed> {
     if ended { Ok(()) } else { Err(failed(service, &format!("the system refused to {word} it"))) }
 }
 
-/// Runs a command that has to end in time; true if it ended well.
-fn run(command: &mut Command, patience: Duration) -> Result<bool, String> {
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
-    let program = command.get_program().display().to_string();
-    let mut child = command.spawn().map_err(|error| format!("{program}: {error}"))?;
-    ended(&mut child, patience).map_err(|why| format!("{program} {why}"))
-}
-
-/// Waits for a process that has to end in time, and ends it otherwise; true if it ended well.
-pub(super) fn ended(child: &mut Child, patience: Duration) -> Result<bool, String> {
-    let mut status = None;
-    let ended = reached(Patience { change: patience, command: patience }, || {
-        status = child.try_wait().ok().flatten();
-        status.is_some()
-    });
-    if !ended {
-        let _ = child.kill();
-        let _ = child.wait();
-        return Err(format!("did not end within {} s", patience.as_secs()));
-    }
-    Ok(status.is_some_and(|status| status.success()))
-}
-
-/// Looks until something holds; false if it never did in time.
-fn reached(patience: Patience, mut holds: impl FnMut() -> bool) -> bool {
-    let began = Instant::now();
-    loop {
-        if holds() {
-            return true;
-        }
-        if began.elapsed() >= patience.change {
-            return false;
-        }
-        thread::sleep(PAUSE);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_command_that_hangs_is_ended() {
-        let mut hangs = Command::new("sleep");
-        assert!(run(hangs.arg("1000"), Duration::from_millis(30)).unwrap_err().contains("did not end"));
-        assert_eq!(run(&mut Command::new("true"), Duration::from_mins(1)), Ok(true));
-        assert_eq!(run(&mut Command::new("false"), Duration::from_mins(1)), Ok(false));
-        assert!(run(&mut Command::new("/no/such/program"), Duration::from_mins(1)).is_err());
-    }
 
     #[test]
     fn names_are_no_paths_and_no_options() {

@@ -8,7 +8,7 @@ use repair::guard::{GuardError, LONGEST, Moment, Terms, Watched, confirm, sweep,
 use super::*;
 
 const CODE: &str = "1234-5678";
-const SECONDS: u64 = 60;
+pub const SECONDS: u64 = 60;
 
 fn moment(boot: &str, uptime: u64) -> Moment {
     Moment { boot: boot.to_owned(), uptime, unix: 1_000_000 + uptime }
@@ -26,18 +26,19 @@ fn weaker() -> (Machine, Plan) {
 }
 
 /// Carries out a plan under terms that begin at moment 0 of the run `a` of the machine.
-fn on_terms(plan: &Plan, hand: &mut Machine, store: &Store, code: Option<&str>) -> Result<Applied, RunError> {
+pub fn on_terms(plan: &Plan, hand: &mut Machine, store: &Store, code: Option<&str>) -> Result<Applied, RunError> {
     let terms = Terms::new(moment("a", 0), SECONDS, code);
     let mut lay = |run: &Path| terms.lay(run).map_err(|why| why.to_string());
     run::apply_on_terms(plan, hand, store, false, &mut made, &clock, &mut lay)
 }
 
-fn watched(journal: &Journal, hand: &mut Machine, store: &Store, until: u64) -> Watched {
+pub fn watched(journal: &Journal, hand: &mut Machine, store: &Store, until: u64) -> Watched {
     let passed = Cell::new(0);
     let now = || moment("a", passed.get());
-    let mut pause = || {
+    let mut pause = |_: &Terms| {
         assert!(passed.get() <= until, "it waits too long");
         passed.set(passed.get() + 1);
+        false
     };
     watch(&journal.folder, store, hand, &clock, &now, &mut pause).unwrap()
 }

@@ -7,7 +7,7 @@ use repair::ratchet::{Turn, compare};
 use repair::run::{self, Applied, Third};
 
 use crate::machine::{FAULTS, Folder};
-use crate::{apply, clock, dying, ini, planned, rule, text, undo};
+use crate::{apply, clock, dying, ini, opened, opening, planned, rule, text, undo};
 
 /// Plans of an ordinary test run.
 const PLANS: usize = 300;
@@ -31,8 +31,15 @@ impl Numbers {
         match place {
             Place::Ini { name, .. } if name == "security_layer" => text(self.one(&layers)),
             Place::Ini { name, .. } if name == "ssl_protocols" => text(self.one(&protocols)),
-            Place::Ini { .. } => [Held::Absent, text(self.one(&["a", " b", "3389", ""]))][self.below(2)].clone(),
+            Place::Ini { .. } | Place::Gnome { .. } => {
+                [Held::Absent, text(self.one(&["a", " b", "3389", ""]))][self.below(2)].clone()
+            }
             Place::Member { .. } | Place::Nftables { .. } => [Held::Absent, Held::Present][self.below(2)].clone(),
+            Place::Rights { .. } => {
+                let mode = [0o600, 0o640, 0o644][self.below(3)];
+                Held::Rights { mode, uid: 0, gid: [0, 7][self.below(2)] }
+            }
+            Place::Opening { .. } => opened(self.below(2) == 0, self.one(&["a", "b"])),
             Place::Service { .. } => Held::Running(self.below(2) == 0),
             Place::Registry { .. } => {
                 let number = u32::try_from(self.below(3)).unwrap();
@@ -50,13 +57,16 @@ impl Numbers {
         let name = format!("n{}", self.below(6));
         let group = self.one(&["ssl-cert", "sudo"]).to_owned();
         let value = self.one(&["SecurityLayer", "UserAuthentication", "PortNumber"]).to_owned();
-        match self.below(8) {
+        match self.below(11) {
             0 => ini("security_layer"),
             1 => ini("ssl_protocols"),
             2 => ini(&name),
             3 => Place::Member { folder: "/etc".into(), group, user: name },
             4 => Place::Service { name },
             5 => Place::Registry { key: "HKLM".to_owned(), name: value },
+            9 => opening(self.one(&["192.0.2.0/24", "0.0.0.0/0"])),
+            8 => Place::Rights { path: format!("/srv/{name}").into(), folder: "/etc".into(), user: name },
+            7 => Place::Gnome { name: self.one(&["tls-key", "view-only"]).to_owned() },
             6 => rule(self.one(&["tcp dport 3389 accept", "ip saddr 192.0.2.7 accept", "tcp dport 3389 drop"])),
             _ => Place::file(format!("/srv/{name}")),
         }

@@ -89,7 +89,10 @@ fn meaning(entry: &Explained) -> String {
     let doubts: Vec<&str> = entry.sources.iter().map(String::as_str).filter(weak).collect();
     let low = entry.confidence == Some(Sureness::Low);
     let unsure = match (entry.weak && !cause, doubts.is_empty()) {
-        (true, false) => format!(" (partly {})", doubts.join("; ")),
+        (true, false) => {
+            let partly = if doubts.len() < entry.sources.len() { "partly " } else { "" };
+            format!(" ({partly}{})", doubts.join("; "))
+        }
         (true, true) if low => " (unconfirmed)".to_owned(),
         _ => String::new(),
     };

@@ -136,7 +136,9 @@ const KILLED: [u32; 8] = [129, 130, 134, 135, 137, 139, 141, 143];
 /// The port of Remote Desktop, which stands in many texts.
 const PORT: u32 = 3389;
 /// Words of the operating system, in which a number in brackets is the system's.
-const SYSTEM: [&str; 9] = [
+const SYSTEM: [&str; 11] = [
+    "network error",
+    "网络错误",
     "refused",
     "timed out",
     "reset by",
@@ -342,7 +344,7 @@ fn marked<'a>(number: &'a Number, read: &Read, context: &Context<'_>) -> Option<
     if extended(number) {
         return Some(plain(number, 74));
     }
-    if labelled(number) {
+    if labelled(number) && !result(number) {
         let dialog = DIALOG.iter().any(|words| number.line().trim_end_matches([' ', ':', '=', '#']).ends_with(words));
         let lists = if dialog { vec!["disconnect", "gateway", "hresult"] } else { Vec::new() };
         let small = !number.hex && number.value < 0x100;
@@ -382,8 +384,12 @@ fn unlabelled<'a>(number: &'a Number, last: &str, read: &Read) -> Option<Candida
     if number.hex {
         return (read.count <= FEW_WORDS).then(|| plain(number, 60));
     }
-    // -1 and -5 are results of functions
-    (number.text.starts_with('-') && (number.text.len() > 5 || read.count <= SOME_WORDS)).then(|| plain(number, 60))
+    (number.text.starts_with('-') && (!result(number) || read.count <= SOME_WORDS)).then(|| plain(number, 60))
+}
+
+/// The result of a function, such as -1 and -5, whatever word stands before it.
+fn result(number: &Number) -> bool {
+    number.text.starts_with('-') && number.text.len() <= 5
 }
 
 /// An error of the operating system: `system error 104`, `errno 113`, `Connection refused (111)`.

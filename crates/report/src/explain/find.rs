@@ -50,7 +50,11 @@ pub(super) fn subjects(text: &str, about: &About) -> Vec<Subject> {
         // the number beside a name is the same thing once more
         let again = |subject: &Subject| subject.parts.is_empty() && subject.ids().any(|id| known.contains(&id));
         let numbers = numbered(&read, about).into_iter().filter(|subject| !again(subject)).collect::<Vec<_>>();
-        named.into_iter().chain(packed(text)).chain(numbers).collect()
+        // another program has its own errors by these numbers, and its own alerts of TLS
+        let of_system = |subject: &Subject| subject.ids().any(|id| id.starts_with("errno/"));
+        let named = named.into_iter().filter(|subject| !about.foreign || !of_system(subject));
+        let packed = if about.foreign { Vec::new() } else { packed(text) };
+        named.chain(packed).chain(numbers).collect()
     } else {
         found.iter().flat_map(of_event).collect()
     };
@@ -89,8 +93,11 @@ pub(super) fn plain(entry: Entry) -> Reading {
     Reading { entry, read_as: None }
 }
 
-/// Finds the numbers of a text that is no XML.
+/// Finds the numbers of a text that is no XML; nothing in one about another program.
 fn numbered(read: &Read, about: &About) -> Vec<Subject> {
+    if about.foreign {
+        return Vec::new();
+    }
     let context = Context::of(read, about);
     let numbers = candidates(read, &context);
     if context.event()

@@ -2,15 +2,17 @@
 //! words.
 //!
 //! `read.rs` finds numbers and words, `event.rs` reads events as XML, `context.rs` interprets the words beside numbers,
-//! `about.rs` decides what the text speaks of, `names.rs` knows the names of codes, `find.rs` decides what is meant;
-//! `tokens.rs` and `said.rs` find sentences, `symptoms.rs` everyday words, `sentences.rs` interprets both; `named.rs`
-//! knows everything with a name of its own, `human.rs` writes the answer for a terminal. Each thing found has a score:
-//! the one that says most leads. No machine is asked anything.
+//! `about.rs` decides what the text speaks of, `trouble.rs` whether it tells of trouble, `names.rs` knows the names of
+//! codes, `find.rs` decides what is meant; `tokens.rs` and `said.rs` find sentences, `dialogs.rs` dialogs in other
+//! languages, `symptoms.rs` everyday words, `sentences.rs` interprets all three; `named.rs` knows everything with a
+//! name of its own, `human.rs` writes the answer for a terminal. Each thing found has a score: the one that says most
+//! leads. No machine is asked anything.
 
 mod about;
 mod answer;
 mod brief;
 mod context;
+mod dialogs;
 mod event;
 mod find;
 pub mod human;
@@ -21,6 +23,7 @@ mod said;
 mod sentences;
 mod symptoms;
 mod tokens;
+mod trouble;
 
 use thiserror::Error;
 
@@ -31,8 +34,9 @@ use diagnosis::fixes::Given;
 use diagnosis::printable::printable;
 use diagnosis::{Role, Stage, causes};
 
-use about::{About, nothing_wrong};
+use about::About;
 use tokens::Tokens;
+use trouble::nothing_wrong;
 
 /// Most bytes of a question that are read.
 pub const LIMIT: usize = 2 * 1024 * 1024;
@@ -87,7 +91,9 @@ pub fn explain(question: &str) -> Result<Answer, QuestionError> {
     found.sort_by_key(|found| std::cmp::Reverse(found.score));
     let mut topics = merged(found);
     if topics.iter().all(|topic| topic.entries.is_empty()) {
+        let dialog = || dialogs::dialog(question, &about).map(|message| sentences::dialog(message, question));
         let symptom = symptoms::symptom(question, &tokens, &about).map(|message| sentences::symptom(message, question));
+        let symptom = dialog().or(symptom);
         let by_words = || named::by_words(question, &about).filter(|_| !nothing_wrong(&tokens));
         if let Some(found) = symptom.or_else(by_words) {
             // "ports 443 3391" is no question about codes

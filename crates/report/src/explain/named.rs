@@ -9,6 +9,7 @@ use diagnosis::fixes::{Fix, Given, Safety, powershell};
 use diagnosis::{causes, claims, codes, fixes};
 
 use super::about::About;
+use super::trouble::states_trouble;
 use super::{Explained, Measurement, Neighbour, Topic, sentences};
 use crate::guides::{self, Guide};
 use crate::messages;
@@ -42,6 +43,8 @@ const OF_NAME: f64 = 0.65;
 /// Share of a question of everyday words that a hit has to cover, and share that one phrase of the hit has to be.
 const EVERYDAY: f64 = 0.9;
 const OF_PHRASE: f64 = 0.2;
+/// Share of a question that a phrase of a fix has to be where one word is telling: "how to enable remote desktop".
+const WHOLE: f64 = 0.45;
 /// Words of the field, as stems, that no everyday sentence has.
 const FIELD: [&str; 36] = [
     "tls",
@@ -121,6 +124,11 @@ fn ids(claims: impl Iterator<Item = &'static Claim>) -> Vec<String> {
 /// The search by words: asked where nothing in the question was an id, a name, a sentence or a known number. One topic,
 /// with the best hit first, or none. A fix is an answer to who asks how to do it, never to a message.
 pub(super) fn by_words(question: &str, about: &About) -> Option<Topic> {
+    searched(question, about, false)
+}
+
+/// Searches by words, or for what stands `beside` an answer by name, where one telling word more is enough.
+fn searched(question: &str, about: &About, beside: bool) -> Option<Topic> {
     if about.foreign {
         return None;
     }
@@ -136,24 +144,27 @@ pub(super) fn by_words(question: &str, about: &About) -> Option<Topic> {
     let one = search::terms(question).iter().filter(|term| search::telling(term)).count() < 2;
     let enough = |hit: &search::Hit| match hit.kind {
         "claim" => (!one || !about.ours) && hit.subject >= CLAIMED,
-        "fix" => !one && hit.subject >= SUBJECT,
+        "fix" => (!one || hit.phrase >= WHOLE) && hit.subject >= SUBJECT,
         _ => hit.subject >= SUBJECT,
     };
-    let hits: Vec<_> = hits.filter(|hit| enough(hit) && carries(hit, about, question)).collect();
+    // so is a guide for whoever tells of trouble, unless its own words for that are there
+    let vague = |hit: &search::Hit| (one || hit.kind == "guide") && trouble && !beside;
+    let named = |hit: &search::Hit| hit.kind != "guide" && called(hit, question);
+    let alone = |hit: &search::Hit| !vague(hit) || hit.phrase >= OF_PHRASE || named(hit);
+    let hits: Vec<_> = hits.filter(|hit| enough(hit) && alone(hit) && carries(hit, about, question)).collect();
     let matched = hits.first().map(|hit| hit.matched.clone()).unwrap_or_default();
     let entries: Vec<Explained> = hits.iter().filter_map(|hit| by_exact_id(&hit.id)).collect();
     let text: String = question.trim().chars().take(super::REPEATED).collect();
     (!entries.is_empty()).then(|| Topic { by_words: true, matched, ..topic(&text, entries) })
 }
 
-/// Words of somebody who tells what does not work.
-const TROUBLE: [&str; 10] =
-    ["not", "but", "cannot", "can't", "doesn't", "won't", "fails", "failed", "unsupported", "refused"];
-
-/// True for words that tell of trouble, and do not ask how to do something.
-fn states_trouble(question: &str) -> bool {
-    let words = || question.split_whitespace().map(str::to_ascii_lowercase);
-    words().any(|word| TROUBLE.contains(&word.as_str())) && !words().any(|word| word == "how")
+/// True if a telling word of the question is in the name of what was found: of one word alone, that something mentions
+/// it is not enough.
+fn called(hit: &search::Hit, question: &str) -> bool {
+    let name = search::terms(&hit.id);
+    // of a misspelt word what it stands for
+    let words = search::terms(question).into_iter().chain(search::terms(&hit.matched.join(" ")));
+    words.into_iter().any(|term| search::telling(&term) && name.contains(&term))
 }
 
 /// True if the words carry this hit: Remote Desktop is named, or one of the field's own words; else the hit has to have
@@ -161,7 +172,10 @@ fn states_trouble(question: &str) -> bool {
 /// to one.
 fn carries(hit: &search::Hit, about: &About, question: &str) -> bool {
     let named = matches!(hit.kind, "cause" | "guide" | "code") && hit.subject >= OF_NAME;
-    let name = named && question.split_whitespace().count() <= NAME;
+    let short = question.split_whitespace().count() <= NAME;
+    let single = !question.trim().contains(char::is_whitespace) && called(hit, question);
+    let name =
+        named && short && (hit.phrase >= OF_PHRASE || single) && !(hit.kind == "guide" && states_trouble(question));
     about.ours
         || name
         || search::terms(question).iter().any(|term| FIELD.contains(&term.as_str()))
@@ -215,7 +229,7 @@ pub(super) fn typed(question: &str, told: &[Topic], about: &About) -> Option<Top
     if pasted(question) || !names {
         return None;
     }
-    let found = by_words(question, about)?;
+    let found = searched(question, about, true)?;
     let first = &found.entries.first()?.id;
     let said = told.iter().any(|topic| topic.entries.first().is_some_and(|entry| entry.id == *first));
     let kind = &found.entries.first()?.kind;
@@ -385,20 +399,21 @@ fn of_cause(cause: &Cause, why: &str) -> Neighbour {
 }
 
 fn claim(claim: &'static Claim) -> Explained {
-    let mut note = format!("{}. {}", capital(claim.verdict.words()), claim.why);
+    let mut note = claim.why.clone();
     if let Some(instead) = &claim.instead {
         note = format!("{note} Instead: {instead}");
     }
-    if let Some(beware) = &claim.beware {
-        note = format!("{}. {note}", capital(beware));
-    }
+    // the verdict first: whoever reads one line must not take the advice for ours
+    let verdict = claim.verdict.words();
+    let warned = claim.beware.as_ref().map(|beware| format!("{beware} ({verdict})"));
+    let meaning = format!("{}: \"{}\"", warned.as_deref().unwrap_or(verdict), claim.claim);
     let causes = claim.causes.iter().filter_map(|id| causes::find(id));
     Explained {
         note: Some(note),
         causes: causes.map(|cause| of_cause(cause, "the claim is about this")).collect(),
         fixes: claim.fixes.clone(),
         sources: claim.sources.clone(),
-        ..blank("claim", &claim.id, &format!("claim: {}", claim.verdict.word()), claim.claim.clone())
+        ..blank("claim", &claim.id, &format!("claim: {}", claim.verdict.word()), meaning)
     }
 }
 

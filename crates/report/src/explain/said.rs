@@ -3,8 +3,9 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::LazyLock;
 
-use super::about::{About, nothing_wrong};
+use super::about::About;
 use super::tokens::Tokens;
+use super::trouble::nothing_wrong;
 use crate::messages::{self, Message};
 
 /// How many words a `*` can stand for.
@@ -65,6 +66,8 @@ struct Patterns {
     words: HashMap<String, (f64, Vec<usize>)>,
     /// The weight of each sentence.
     whole: Vec<f64>,
+    /// The rarest word of each sentence: without it a line says something else.
+    telling: Vec<String>,
 }
 
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(Patterns::new);
@@ -100,7 +103,12 @@ impl Patterns {
             }
         }
         let whole = all.iter().map(|pattern| pattern.distinct().into_iter().map(weight).sum()).collect();
-        Self { all, anchors, words, whole }
+        let telling = all.iter().map(|pattern| {
+            let rarest = pattern.distinct().into_iter().max_by(|a, b| weight(a).total_cmp(&weight(b)).then(b.cmp(a)));
+            rarest.cloned().unwrap_or_default()
+        });
+        let telling = telling.collect();
+        Self { all, anchors, words, whole, telling }
     }
 
     /// The sentences that stand there word for word.
@@ -165,7 +173,8 @@ impl Patterns {
         let shares = self
             .shares(words)
             .into_iter()
-            .filter(|(number, share)| *share >= NEAR && (about.ours || !self.everyday(*number)));
+            .filter(|(number, share)| *share >= NEAR && (about.ours || !self.everyday(*number)))
+            .filter(|(number, _)| words.contains(&self.telling[*number].as_str()));
         let best = shares.max_by(|a, b| {
             let (one, other) = (self.whole[a.0], self.whole[b.0]);
             a.1.total_cmp(&b.1).then(one.total_cmp(&other)).then(b.0.cmp(&a.0))
@@ -186,8 +195,10 @@ impl Patterns {
         }
         // a line that is much longer has its words by chance
         let long = |number: usize| words.len() > 2 * self.all[number].words + 12;
-        // without one of its words a short sentence says something else, such as that it can connect
+        // without one of its words a short sentence says something else, such as that it can connect; very few words
+        // stand somewhere in many a line
         let enough = |number: usize| match self.all[number].distinct().len() {
+            WORDS => usize::MAX,
             short @ WORDS..=SHORT => short,
             _ => WORDS,
         };
@@ -240,7 +251,9 @@ pub(super) fn said(tokens: &Tokens, about: &About) -> Vec<Said> {
     found.retain(|said| !about.foreign || !said.message.generic && said.words >= SURE);
     if found.is_empty() && !about.foreign && !nothing_wrong(tokens) {
         found = PATTERNS.near(tokens, about);
-        found.retain(|said| !said.message.generic);
+        // an event is known by its own words alone: others say as well that a session was disconnected
+        let of_event = |message: &Message| message.to.first().is_some_and(|id| id.starts_with("event-"));
+        found.retain(|said| !said.message.generic && !of_event(said.message));
     }
     // the rank first, then the longer one
     found.sort_by_key(|said| (std::cmp::Reverse((said.message.rank, said.words)), said.line));

@@ -31,7 +31,20 @@ pub(super) fn found(question: &str, tokens: &Tokens, about: &About) -> Vec<Found
         let entry = update(word)?;
         Some(Found { score: UPDATE, topic: named::topic(&word.to_uppercase(), vec![entry]) })
     }));
+    found.extend(begun(tokens));
     found
+}
+
+/// The first word that begins as the numbers of a message do, and is no number of its own.
+fn begun(tokens: &Tokens) -> Option<Found> {
+    let hexadecimal = |rest: &str| rest.len() >= 3 && rest.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let of = |word: &str| {
+        let begins = |begin: &String| word.strip_prefix(begin.as_str()).is_some_and(hexadecimal);
+        messages::all().iter().find(|message| message.begins.iter().any(begins))
+    };
+    let (word, message) = tokens.iter().find_map(|word| of(word).map(|message| (word, message)))?;
+    let score = SCORES.get(usize::from(message.rank)).copied().unwrap_or_default();
+    Some(Found { score, topic: named::topic(&word.to_uppercase(), entries(message)) })
 }
 
 /// The entries that a sentence or symptom leads to.
@@ -47,6 +60,13 @@ pub(super) fn symptom(message: &'static Message, question: &str) -> Topic {
     let mut topic = named::topic(&question.trim().chars().take(SHOWN).collect::<String>(), entries(message));
     topic.remark =
         Some("It was recognised by everyday words: if it is another question, paste the message itself.".to_owned());
+    topic
+}
+
+/// A dialog in another language.
+pub(super) fn dialog(message: &'static Message, question: &str) -> Topic {
+    let mut topic = named::topic(&question.trim().chars().take(SHOWN).collect::<String>(), entries(message));
+    topic.remark = Some("It was recognised by its telling words: compare the rest of it.".to_owned());
     topic
 }
 

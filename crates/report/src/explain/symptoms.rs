@@ -1,13 +1,15 @@
 //! Symptoms in everyday words, of people who have no message to paste.
 //!
 //! A symptom is known by words that all have to be there (`topics` of `messages.rs`). They count where Remote Desktop
-//! is named; of a symptom that stands `alone` they have to be nearly all that the question says.
+//! is named; of a symptom that stands `alone` they have to be nearly all that the question says. Where a question says
+//! no more than that something about Remote Desktop does not work, that is its symptom.
 
 use std::collections::BTreeSet;
 use std::sync::LazyLock;
 
-use super::about::{About, nothing_wrong};
+use super::about::About;
 use super::tokens::Tokens;
+use super::trouble::{nothing_wrong, states_trouble};
 use crate::messages::{self, Message};
 use crate::search::{telling, terms};
 
@@ -17,6 +19,43 @@ const TYPED: usize = 16;
 const OURS: f64 = 0.25;
 /// Share that it has to have where nothing is named.
 const ALONE: f64 = 0.9;
+/// Words for where and with what somebody connects, as stems: they say nothing about what is wrong.
+const PLACES: [&str; 32] = [
+    "azur",
+    "aws",
+    "ec2",
+    "gcp",
+    "vm",
+    "virtual",
+    "mac",
+    "macos",
+    "macbook",
+    "linux",
+    "ubuntu",
+    "debian",
+    "fedora",
+    "iphon",
+    "ipad",
+    "android",
+    "phon",
+    "laptop",
+    "24h2",
+    "23h2",
+    "25h2",
+    "365",
+    "cloud",
+    "remmina",
+    "freerdp",
+    "xfreerdp",
+    "mremoteng",
+    "guacamol",
+    "xrdp",
+    "gnom",
+    "app",
+    "machin",
+];
+/// Place of a word that tells of trouble, whichever it is: "cannot" and the like are no stems.
+const NOT: &str = "(not)";
 
 /// Words of which one is enough, each as its stems.
 type Slot = Vec<Vec<String>>;
@@ -27,7 +66,8 @@ struct Known {
 }
 
 static KNOWN: LazyLock<Vec<Known>> = LazyLock::new(|| {
-    let slot = |text: &str| text.split('|').map(terms).filter(|stems| !stems.is_empty()).collect::<Slot>();
+    let word = |text: &str| if text == NOT { vec![NOT.to_owned()] } else { terms(text) };
+    let slot = |text: &str| text.split('|').map(word).filter(|stems| !stems.is_empty()).collect::<Slot>();
     let one = |message: &'static Message, topic: &str| Known {
         message,
         slots: topic.split_whitespace().map(slot).filter(|slot| !slot.is_empty()).collect(),
@@ -40,13 +80,25 @@ pub(super) fn symptom(question: &str, tokens: &Tokens, about: &About) -> Option<
     if tokens.len() > TYPED || about.foreign || nothing_wrong(tokens) {
         return None;
     }
-    let asked: BTreeSet<String> = terms(question).into_iter().collect();
-    let content: Vec<&String> = asked.iter().filter(|term| telling(term)).collect();
+    let mut asked: BTreeSet<String> = terms(question).into_iter().collect();
+    let content: Vec<String> = asked
+        .iter()
+        .filter(|term| telling(term) && !(about.ours && PLACES.contains(&term.as_str())))
+        .cloned()
+        .collect();
+    if states_trouble(question) {
+        asked.insert(NOT.to_owned());
+    }
     let mut best: Option<(usize, usize, &'static Message)> = None;
     for known in KNOWN.iter() {
         let Some(words) = words(known, &asked) else { continue };
         let has = content.iter().filter(|term| words.contains(term.as_str())).count();
-        let enough = if about.ours { OURS } else { ALONE };
+        let enough = match (about.ours, known.message.rank) {
+            // what says little is no answer to a question that says more
+            (true, 1) => 1.0,
+            (true, _) => OURS,
+            (false, _) => ALONE,
+        };
         let fits = (about.ours || known.message.alone) && share(has, content.len()) >= enough;
         let key = (has, known.slots.len());
         if fits && best.is_none_or(|(most, slots, _)| key > (most, slots)) {
@@ -72,7 +124,7 @@ fn words<'a>(known: &'a Known, asked: &BTreeSet<String>) -> Option<BTreeSet<&'a 
 
 fn share(part: usize, whole: usize) -> f64 {
     let count = |number: usize| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
-    if whole == 0 { 0.0 } else { count(part) / count(whole) }
+    if whole == 0 { 1.0 } else { count(part) / count(whole) }
 }
 
 #[cfg(test)]

@@ -3,6 +3,10 @@
 //! Scripts that set no blanks between words give pairs of neighbouring letters, so that a sentence is found inside
 //! another.
 
+/// Two words that others write as one.
+const ONE_WORD: [(&str, &str); 6] =
+    [("user", "name"), ("smart", "card"), ("log", "in"), ("log", "on"), ("sign", "in"), ("time", "out")];
+
 /// The words of a text, each with the line that it stands in.
 #[derive(Debug, Default)]
 pub(super) struct Tokens {
@@ -45,6 +49,15 @@ impl Tokens {
 
     fn end(&mut self, start: &mut usize, line: usize) {
         if self.text.len() > *start {
+            let ended = &self.text[*start..];
+            // the two stand beside each other in the text
+            if let Some(before) = self.spans.last_mut()
+                && ONE_WORD.contains(&(&self.text[before.0..before.1], ended))
+            {
+                before.1 = self.text.len();
+                *start = self.text.len();
+                return;
+            }
             self.spans.push((*start, self.text.len(), line));
             *start = self.text.len();
         }
@@ -72,7 +85,7 @@ impl Tokens {
 }
 
 /// A letter of a script without blanks between words: Chinese, Japanese, Thai.
-fn unspaced(letter: char) -> bool {
+pub(super) fn unspaced(letter: char) -> bool {
     matches!(letter, '\u{3040}'..='\u{30FF}' | '\u{3400}'..='\u{9FFF}' | '\u{F900}'..='\u{FAFF}' | '\u{0E00}'..='\u{0E7F}')
 }
 
@@ -83,7 +96,7 @@ fn silent(letter: char) -> bool {
 }
 
 /// In lower case, without the marks of Latin letters.
-fn fold(letter: char, into: &mut String) {
+pub(super) fn fold(letter: char, into: &mut String) {
     for letter in letter.to_lowercase() {
         let plain = match letter {
             'ä' | 'à' | 'á' | 'â' | 'ã' | 'å' | 'ą' => 'a',

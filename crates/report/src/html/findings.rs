@@ -50,7 +50,7 @@ impl Page {
         }
         if let Some(cause) = &finding.cause_here() {
             let given = words::given(diagnosis, finding, cause);
-            self.cause(cause, &given);
+            self.cause(finding, cause, &given);
             self.fixes(finding, &given);
         }
         self.claims(finding);
@@ -77,12 +77,12 @@ impl Page {
         self.close("ul");
     }
 
-    fn cause(&mut self, cause: &Cause, given: &Given) {
+    fn cause(&mut self, finding: &Finding, cause: &Cause, given: &Given) {
         self.element("h4", "Why");
         self.element("p", cause.page.why);
         self.element("h4", "What to do");
         self.element("p", cause.page.how_to_fix);
-        if let Some(warning) = words::beware(cause.id) {
+        if let Some(warning) = words::beware(finding) {
             self.element("p class=\"beware\"", &format!("Beware: {warning}"));
         }
         self.element("h4", "Proof");

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 
 use diagnosis::cause::{Confidence, Severity};
-use diagnosis::report::{Diagnosis, Outcome, ReportObservation, StageResult, Told, Verdict};
+use diagnosis::report::{Diagnosis, Finding, Outcome, ReportObservation, StageResult, Told, Verdict};
 use diagnosis::stage::rung::NOT_TRIED;
 use diagnosis::{Role, Stage};
 
@@ -59,7 +59,10 @@ fn faulty_words(diagnosis: &Diagnosis) -> String {
     let counted: Vec<_> = diagnosis.findings.iter().filter(|f| f.severity < Severity::Advisory).collect();
     let Some((first, others)) = counted.split_first() else { return String::new() };
     let whose = subject_words::whose(diagnosis, first.subject);
-    let mut words = if first.severity == Severity::Blocking {
+    // a root that only hampers by itself still is the reason, where it brings about what blocks
+    let blocks = |found: &Finding| found.severity == Severity::Blocking;
+    let reason = blocks(first) || others.iter().any(|found| blocks(found) && first.root_of.contains(&found.cause));
+    let mut words = if reason {
         let whose = whose.map_or(String::new(), |name| format!(" to {name}"));
         format!("The connection{whose} {} because {}.", fails(first.confidence), first.title)
     } else {
@@ -205,4 +208,25 @@ fn to_gateway_words(diagnosis: &Diagnosis) -> Option<String> {
 /// True if only UDP transports were seen.
 fn only_udp(diagnosis: &Diagnosis) -> bool {
     diagnosis.stages.is_empty() && any_transport(diagnosis)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sample;
+
+    #[test]
+    fn a_root_that_only_hampers_is_the_reason_of_what_blocks() {
+        let mut report = sample::diagnosis("words");
+        let blocking = report.findings[0].clone();
+        assert_eq!(blocking.severity, Severity::Blocking);
+        let mut root = blocking.clone();
+        (root.cause, root.severity) = ("hosts-file-overrides-dns".to_owned(), Severity::Degrading);
+        root.root_of = vec![blocking.cause.clone()];
+        report.findings.insert(0, root);
+        assert!(verdict(&report).starts_with("The connection"), "{}", verdict(&report));
+        // beside a fault that it does not bring about it is one of two
+        report.findings[0].root_of.clear();
+        assert!(verdict(&report).starts_with("Something is wrong"), "{}", verdict(&report));
+    }
 }

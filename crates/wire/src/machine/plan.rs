@@ -40,6 +40,8 @@ pub struct PathPlan {
     pub pieces: bool,
     /// Bytes to which our own ClientHello is padded, with the head of its record; 0 for none.
     pub hello: u16,
+    /// Machines that the ClientHello can come to (its time to live); 0 leaves it to the system.
+    pub hops: u8,
 }
 
 impl PathPlan {

@@ -7,11 +7,24 @@ use sha1::{Digest, Sha1};
 
 use super::labels::Labels;
 use super::numbers::Numbers;
-use crate::{hex, inspection};
+use crate::{dns, hex, inspection};
 
 /// Labels that say nothing about anybody.
-const PUBLIC: &[&str] =
-    &["com", "net", "org", "local", "localhost", "lan", "internal", "example", "invalid", "test", "corp", "workgroup"];
+const PUBLIC: &[&str] = &[
+    "com",
+    "net",
+    "org",
+    "local",
+    "localhost",
+    "lan",
+    "internal",
+    "example",
+    "invalid",
+    "test",
+    "corp",
+    "workgroup",
+    dns::NOBODY,
+];
 
 /// Accounts of services that are the same on every machine and whose identifiers are long: `NT SERVICE\TermService`.
 const SERVICE_SIDS: &[&str] = &["S-1-5-80-0", "S-1-5-80-446051430-1559341753-4161941529-1950928533-810483104"];

@@ -44,9 +44,16 @@ fn begin(plan: &ConversationPlan, outcome: &Outcome, left: &mut Vec<u8>) -> Opti
     })
 }
 
-/// How long we listen whether a server takes back its settings: a quarter of the time that they took, within these
-/// bounds.
+/// How long we listen whether a server takes back its settings: as long as they took, for it may hold back its next
+/// words until it knows that these came (RFC 9293 section 3.7.4). Bounds of that time; where it would be longer, a
+/// quarter of it has to do.
 const LINGER: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
+
+/// Returns how long we listen behind settings that took this long.
+fn linger(told: Duration) -> Duration {
+    let time = if told > LINGER.1 { told.checked_div(4).unwrap_or_default() } else { told };
+    time.clamp(LINGER.0, LINGER.1)
+}
 
 #[derive(Debug, Default)]
 struct ExpectConnectResponse {
@@ -105,9 +112,7 @@ impl Expect for ExpectConnectResponse {
 
     fn limit(&self, plan: &ConversationPlan) -> Duration {
         let limit = plan.limits.connection_sequence;
-        let moment = |told: Duration| told.checked_div(4).unwrap_or_default().clamp(LINGER.0, LINGER.1);
-        let linger = |told: Duration| told.saturating_add(moment(told)).min(limit);
-        self.told.as_ref().map_or(limit, |(_, _, told)| linger(*told))
+        self.told.as_ref().map_or(limit, |(_, _, told)| told.saturating_add(linger(*told)).min(limit))
     }
 
     fn passed(&mut self, elapsed: Duration) {

@@ -25,12 +25,15 @@ pub(super) const STAGE: Stage = Stage {
 
 /// Writes what is measured of the path.
 fn write(plan: &ConversationPlan, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let PathPlan { segment, pieces, hello } = plan.path;
+    let PathPlan { segment, pieces, hello, hops } = plan.path;
     if segment > 0 {
         write!(out, "segment={segment} ")?;
     }
     if pieces {
         out.write_str("request-in=pieces ")?;
+    }
+    if hops > 0 {
+        write!(out, "hops={hops} ")?;
     }
     if hello > 0 { write!(out, "hello={hello} ") } else { Ok(()) }
 }
@@ -40,6 +43,7 @@ fn read(plan: &mut ConversationPlan, key: &str, value: &str) -> Option<Result<()
     Some(match key {
         "segment" => value.parse().map(|segment| path.segment = segment).map_err(|_| "segment"),
         "hello" => value.parse().map(|hello| path.hello = hello).map_err(|_| "hello"),
+        "hops" => value.parse().map(|hops| path.hops = hops).map_err(|_| "hops"),
         "request-in" if value == "pieces" => {
             path.pieces = true;
             Ok(())

@@ -189,10 +189,13 @@ pub(super) fn established(outcome: &Outcome) -> bool {
     matches!(outcome.tls, Some(Timed { value: TlsAnswer::Accepted { finished: true, .. }, .. }))
 }
 
-/// Behind a negotiation that selected a protocol with TLS, or at once where the plan has no request.
+/// Behind a negotiation that selected a protocol with TLS which was offered, or at once where the plan has no request.
 fn begin(plan: &ConversationPlan, outcome: &Outcome, left: &mut Vec<u8>) -> Option<Begun> {
-    let led_here = match plan.request {
-        Some(_) => x224::selected(outcome).is_some_and(SecurityProtocols::tls),
+    let led_here = match &plan.request {
+        Some(request) => {
+            let offered = request.protocols.unwrap_or(SecurityProtocols::RDP);
+            x224::selected(outcome).is_some_and(|protocol| protocol.tls() && offered.contains(protocol))
+        }
         None => tcp::accepted(outcome),
     };
     let offer = plan.tls.filter(|_| led_here)?;

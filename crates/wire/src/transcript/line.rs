@@ -18,6 +18,25 @@ pub(crate) fn end_name(end: End) -> &'static str {
     }
 }
 
+/// Text as one word of a line.
+pub(super) struct Word<'a>(pub(super) &'a str);
+
+impl fmt::Display for Word<'_> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.0.is_empty() {
+            return out.write_char('%');
+        }
+        for c in self.0.chars() {
+            if c.is_whitespace() || c.is_control() || matches!(c, '#' | '%') {
+                c.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(out, "%{byte:02x}"))?;
+            } else {
+                out.write_char(c)?;
+            }
+        }
+        Ok(())
+    }
+}
+
 /// Words of a TLS stack as a comment: printable ASCII only.
 pub(crate) struct Words<'a>(pub(crate) &'a str);
 
@@ -82,7 +101,7 @@ pub(crate) fn read_end(words: &mut Line<'_>) -> Result<End, &'static str> {
     }
 }
 
-fn read_word(word: &str) -> Option<String> {
+pub(super) fn read_word(word: &str) -> Option<String> {
     if word == "%" {
         return Some(String::new());
     }

@@ -36,7 +36,11 @@ impl Record {
     fn renamed(&self, names: &mut Names) -> Self {
         match self {
             Self::Name(lookup) => Self::Name(lookup.renamed(names)),
+            Self::Settings(settings) => Self::Settings(settings.renamed(names)),
+            Self::Dns(lookup) => Self::Dns(lookup.renamed(names)),
             Self::Connection(connection) => Self::Connection(connection.renamed(names)),
+            Self::Datagram(datagram) => Self::Datagram(datagram.renamed(names)),
+            Self::Hops(hops) => Self::Hops(hops.renamed(names)),
         }
     }
 }
@@ -98,7 +102,7 @@ impl ConnectionRecord {
                 Entry::Event(Event::TlsUp { chain, .. }) => rename_chain(chain, names),
                 Entry::Event(Event::TlsFailed(failure)) => failure.rename(names),
                 Entry::Event(Event::ConnectFailed(failure)) => failure.rename(names),
-                Entry::Sent(_) | Entry::Event(_) | Entry::Figures(_) => {}
+                Entry::Sent(_) | Entry::Event(_) | Entry::Figures(_) | Entry::Expired => {}
             }
         }
     }

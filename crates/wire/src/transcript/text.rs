@@ -19,20 +19,23 @@
 //! none.
 //!
 //! `name` is a look-up of the name that was typed: who was asked (`system` is this computer's own resolver), how long
-//! it took, and the answer.
+//! it took, and the answer. `settings` and `dns` are what that resolver is set up to ask, and what name servers said
+//! themselves ([`super::naming`]). `datagram` is a SYN over UDP ([`super::datagram`]), and `hops` are SYNs
+//! that may pass only so many routers ([`super::hops`]).
 //!
 //! `connection` is a TCP connection: the address, `survey` if it was made for the sake of completeness (`--thorough`),
 //! and the plan, of which each stage has words of its own. Behind the cut of a hello stand, where they are not the
 //! usual ones, its suites, and its groups and signature algorithms. `>` and `<` are raw bytes before `tls-up` and
 //! plaintext after it; `tls>` and `tls<` are the raw bytes of the TLS stack. `figures` are what the operating system
-//! counted of the connection ([`crate::figures::TcpFigures`]); a figure that is not there is 0.
+//! counted of the connection ([`crate::figures::TcpFigures`]); a figure that is not there is 0. `expired`: a router
+//! said that a hello could not go further (`hops=` in the plan).
 //!
 //! In a host and a tool, spaces, `#`, `%` and control characters are written as `%` and two hexadecimal digits for each
 //! byte of UTF-8, and `%` alone is an empty word; `-` is a certificate without bytes.
 //!
-//! Versions 1 and 2 are still read. Version 2 had no `figures`, and no plan that measures the path. Version 1 had
-//! `name` without time and resolver, the address of a `connection` before its time, and limits without the names of
-//! their stages.
+//! Versions 1 and 2 are still read. Version 2 had no `figures`, `expired`, `settings`, `dns`, `datagram` and `hops`,
+//! and no plan that measures the path. Version 1 had `name` without time and resolver, the address of a `connection`
+//! before its time, and limits without the names of their stages.
 
 mod plan;
 
@@ -46,8 +49,11 @@ use thiserror::Error;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::line::{Line, end_name, read_end, read_seconds, seconds};
-use super::{ConnectionRecord, Entry, NameAnswer, NameLookup, Record, Transcript};
+use super::line::{Line, Word, end_name, read_end, read_seconds, seconds};
+use super::{
+    ConnectionRecord, DatagramRecord, DnsLookup, Entry, HopsRecord, NameAnswer, NameLookup, NameSettings, Record,
+    Transcript,
+};
 use crate::figures::TcpFigures;
 use crate::hex;
 use crate::machine::event::Event;
@@ -56,8 +62,9 @@ use crate::stage::{self, STAGES};
 
 /// The most bytes of a transcript that we read.
 const LIMIT: usize = 64 * 1024 * 1024;
-/// The most records, and the most addresses of a name, that we read: a probe makes sixteen, a thorough one 200.
-const MANY: usize = 256;
+/// The most records, and the most addresses of a name, that we read: a probe makes sixteen, a thorough one 200, and one
+/// that asks name servers 48 more.
+const MANY: usize = 384;
 /// This computer's own resolver, as a record names it.
 const SYSTEM: &str = "system";
 const FIRST_LINE: &str = "rdpdoctor transcript 3";
@@ -107,7 +114,11 @@ impl fmt::Display for Transcript {
             Record::Name(NameLookup { start, took, answer }) => {
                 writeln!(out, "name {} {SYSTEM} {} {}", seconds(*start), seconds(*took), NameText(answer))
             }
+            Record::Settings(settings) => settings.write(out),
+            Record::Dns(lookup) => lookup.write(out),
             Record::Connection(connection) => write_connection(connection, out),
+            Record::Datagram(datagram) => datagram.write(out),
+            Record::Hops(hops) => hops.write(out),
         })
     }
 }
@@ -120,25 +131,6 @@ fn write_connection(record: &ConnectionRecord, out: &mut fmt::Formatter<'_>) -> 
         write!(out, "  {} ", seconds(*at))?;
         write_entry(out, entry)
     })
-}
-
-/// Text as one word of a line.
-struct Word<'a>(&'a str);
-
-impl fmt::Display for Word<'_> {
-    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.0.is_empty() {
-            return out.write_char('%');
-        }
-        for c in self.0.chars() {
-            if c.is_whitespace() || c.is_control() || matches!(c, '#' | '%') {
-                c.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(out, "%{byte:02x}"))?;
-            } else {
-                out.write_char(c)?;
-            }
-        }
-        Ok(())
-    }
 }
 
 struct NameText<'a>(&'a NameAnswer);
@@ -164,6 +156,7 @@ fn write_entry(out: &mut fmt::Formatter<'_>, entry: &Entry) -> fmt::Result {
         Entry::TunnelSent(bytes) => write!(out, "tls> {}", hex::encode(bytes)),
         Entry::TunnelReceived(bytes) => write!(out, "tls< {}", hex::encode(bytes)),
         Entry::Figures(figures) => figures.write(out),
+        Entry::Expired => write!(out, "expired"),
         Entry::Event(Event::Bytes(bytes)) => write!(out, "< {}{}", hex::encode(bytes), Comment(bytes)),
         Entry::Event(Event::Connected) => write!(out, "connected"),
         Entry::Event(Event::ConnectFailed(failure)) => {
@@ -264,6 +257,10 @@ impl Reading {
             }
             Some(_) if self.records.len() >= MANY => return Err("number of records"),
             Some("name") => self.name(&mut words)?,
+            Some("settings") => self.records.push(Record::Settings(NameSettings::read(&mut words)?)),
+            Some("dns") => self.records.push(Record::Dns(DnsLookup::read(&mut words)?)),
+            Some("hops") => self.records.push(Record::Hops(HopsRecord::read(&mut words)?)),
+            Some("datagram") => self.records.push(Record::Datagram(DatagramRecord::read(&mut words)?)),
             Some("connection") => {
                 let connection = self.connection(&mut words)?;
                 self.records.push(Record::Connection(connection));
@@ -282,7 +279,7 @@ impl Reading {
             }
         } else {
             // the last one counted, wherever it stood
-            self.records.retain(|record| matches!(record, Record::Connection(_)));
+            self.records.retain(|record| !matches!(record, Record::Name(_)));
         }
         let took = words.seconds("time")?;
         let lookup = NameLookup { start, took, answer: read_name_answer(words)? };
@@ -321,6 +318,7 @@ impl Reading {
             "certificate-requested" => Entry::Event(Event::CertificateRequested),
             "time" => Entry::Event(Event::Time),
             "rehearsal-failed" => Entry::Event(Event::RehearsalFailed),
+            "expired" => Entry::Expired,
             "figures" => Entry::Figures(TcpFigures::read(words)?),
             _ => return Err("entry"),
         };

@@ -250,7 +250,7 @@ pub(crate) fn every_form() -> Transcript {
 
 /// A connection that was made for the sake of the path, with the figures of the operating system.
 fn measured_path() -> Transcript {
-    let path = PathPlan { segment: 536, pieces: true, hello: 1448 };
+    let path = PathPlan { segment: 536, pieces: true, hello: 1448, hops: 3 };
     let counted = TcpFigures { again: 3, needless: 1, sent: 19, ..TcpFigures::default() };
     let figures = TcpFigures { syn_rtt: 102, segment: 1448, path_mtu: 1500, ..counted };
     let measured = vec![connected(), Entry::Event(Event::Time), Entry::Figures(figures)];

@@ -1,20 +1,26 @@
 //! Text and back.
 
 use crate::fixtures::{bytes, connected, fixtures, plan, record, transcript};
-use std::net::{SocketAddr, SocketAddrV4, SocketAddrV6};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6};
 use std::time::Duration;
 
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
 use time::OffsetDateTime;
+use wire::dns::{DnsAnswer, DnsQuestion, RecordKind};
 use wire::figures::TcpFigures;
+use wire::hops::{HopAnswer, HopTry};
 use wire::machine::{ConnectFailure, ConversationPlan, End, Event, Limits, PathPlan, TlsFailure};
+use wire::rdpeudp::DatagramAnswer;
 use wire::tls::registry::{Codes, Registry};
 use wire::tls::{
     Alert, Groups, HelloShape, HelloStyle, NameSent, Segments, Signatures, Suites, TlsOffer, TlsStack, TlsVersion,
 };
-use wire::transcript::{ConnectionRecord, Entry, NameAnswer, NameLookup, ParseError, Record, Transcript};
+use wire::transcript::{
+    ConnectionRecord, DatagramRecord, DnsLookup, Entry, HopsRecord, NameAnswer, NameLookup, NameSettings, Neighbours,
+    ParseError, Record, Transcript,
+};
 use wire::x224::{ConnectionRequest, Preconnection, RoutingToken, SecurityProtocols, ServerAnswer};
 
 pub(crate) fn micros() -> impl Strategy<Value = Duration> {
@@ -75,6 +81,7 @@ pub(crate) fn entry() -> impl Strategy<Value = Entry> {
         Just(Entry::Event(Event::Time)),
         Just(Entry::Event(Event::RehearsalFailed)),
         Just(Entry::Event(Event::CertificateRequested)),
+        Just(Entry::Expired),
         some_bytes().prop_map(Entry::Sent),
         some_bytes().prop_map(Entry::TunnelSent),
         some_bytes().prop_map(Entry::TunnelReceived),
@@ -133,8 +140,8 @@ pub(crate) fn any_plan() -> impl Strategy<Value = ConversationPlan> {
     let behind = (option::of(any::<u32>()), any::<bool>());
     let before = option::of("[ -~]{1,20}".prop_map(|text| Preconnection::parse(&text)));
     let request = (option::of(request), before);
-    let path = (any::<u16>(), any::<bool>(), any::<u16>());
-    let path = path.prop_map(|(segment, pieces, hello)| PathPlan { segment, pieces, hello });
+    let path = (any::<u16>(), any::<bool>(), any::<u16>(), any::<u8>());
+    let path = path.prop_map(|(segment, pieces, hello, hops)| PathPlan { segment, pieces, hello, hops });
     (request, micros(), option::of((offer, shape)), behind, any::<[u8; 32]>(), (path, limits)).prop_map(
         |((request, before), hold, hello, (credssp, connection_sequence), random, (path, limits))| ConversationPlan {
             preconnection: before.flatten(),
@@ -167,8 +174,78 @@ pub(crate) fn any_name() -> impl Strategy<Value = NameLookup> {
     (micros(), micros(), answer).prop_map(|(start, took, answer)| NameLookup { start, took, answer })
 }
 
+pub(crate) fn any_settings() -> impl Strategy<Value = NameSettings> {
+    let lists = (vec(any::<IpAddr>(), 0..3), vec(address(), 0..3), vec(words(), 0..3));
+    let neighbours = vec(proptest::sample::select(&Neighbours::ALL[..]), 0..3);
+    (micros(), lists, any::<u8>(), neighbours).prop_map(|(start, (hosts, servers, search), dots, neighbours)| {
+        NameSettings { start, hosts, servers, search, dots, neighbours }
+    })
+}
+
+pub(crate) fn any_dns() -> impl Strategy<Value = DnsLookup> {
+    let answer = prop_oneof![
+        (vec(words(), 0..3), vec(any::<IpAddr>(), 0..3))
+            .prop_map(|(aliases, addresses)| DnsAnswer::Addresses { aliases, addresses }),
+        vec(words(), 0..3).prop_map(DnsAnswer::Names),
+        any::<u8>().prop_map(DnsAnswer::Failed),
+        proptest::sample::select(vec![
+            DnsAnswer::NoSuchName,
+            DnsAnswer::NoRecord,
+            DnsAnswer::Unreadable,
+            DnsAnswer::Silent,
+            DnsAnswer::Unreachable,
+        ]),
+    ];
+    let kind = proptest::sample::select(&RecordKind::ALL[..]);
+    let named = prop_oneof![words(), any::<IpAddr>().prop_map(|address| DnsQuestion::name_of(address).name)];
+    let question = (named, kind).prop_map(|(name, kind)| DnsQuestion { name, kind });
+    (micros(), micros(), address(), question, answer).prop_map(|(start, took, server, question, answer)| DnsLookup {
+        start,
+        took,
+        server,
+        question,
+        answer,
+    })
+}
+
+fn any_datagram() -> impl Strategy<Value = DatagramRecord> {
+    let answer = proptest::sample::select(&DatagramAnswer::ALL[..]);
+    (micros(), micros(), address(), answer).prop_map(|(start, took, address, answer)| DatagramRecord {
+        start,
+        took,
+        address,
+        answer,
+    })
+}
+
+fn any_hops() -> impl Strategy<Value = HopsRecord> {
+    let answer = prop_oneof![
+        any::<IpAddr>().prop_map(HopAnswer::Expired),
+        (any::<IpAddr>(), any::<u8>(), any::<u8>()).prop_map(|(from, kind, code)| HopAnswer::Unreachable {
+            from,
+            kind,
+            code
+        }),
+        proptest::sample::select(&[HopAnswer::Accepted, HopAnswer::Refused, HopAnswer::Silent][..]),
+    ];
+    let tries = vec((any::<u8>(), answer).prop_map(|(hops, answer)| HopTry { hops, answer }), 0..5);
+    (micros(), micros(), address(), tries).prop_map(|(start, took, address, tries)| HopsRecord {
+        start,
+        took,
+        address,
+        tries,
+    })
+}
+
 pub(crate) fn any_record() -> impl Strategy<Value = Record> {
-    prop_oneof![any_name().prop_map(Record::Name), any_connection().prop_map(Record::Connection)]
+    prop_oneof![
+        any_name().prop_map(Record::Name),
+        any_settings().prop_map(Record::Settings),
+        any_dns().prop_map(Record::Dns),
+        any_connection().prop_map(Record::Connection),
+        any_datagram().prop_map(Record::Datagram),
+        any_hops().prop_map(Record::Hops),
+    ]
 }
 
 pub(crate) fn any_transcript() -> impl Strategy<Value = Transcript> {

@@ -2,6 +2,8 @@
 
 pub mod ask;
 pub mod certificate;
+pub mod datagram;
+pub mod dnsmasq;
 pub mod folder;
 pub mod name_server;
 pub mod network;

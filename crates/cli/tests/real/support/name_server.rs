@@ -18,15 +18,25 @@ pub const STALE: &str = "stale.lab.test";
 pub const GONE: &str = "gone.lab.test";
 /// Name that gets SERVFAIL.
 pub const BROKEN: &str = "broken.lab.test";
+/// Name that gets REFUSED.
+pub const REFUSED: &str = "refused.lab.test";
 /// Name that gets no answer at all.
 pub const SILENT: &str = "silent.lab.test";
+/// Name that gets bytes which are no message.
+pub const GARBAGE: &str = "garbage.lab.test";
+/// Name that is an alias of itself.
+pub const LOOP: &str = "loop.lab.test";
+/// Name with more addresses than anyone needs.
+pub const MANY: &str = "many.lab.test";
 
 const ROLE: &str = "RDPDOCTOR_TEST_NAME_SERVER";
 const A: u16 = 1;
 const AAAA: u16 = 28;
+const CNAME: u16 = 5;
 const NO_ERROR: u8 = 0;
 const SERVER_FAILURE: u8 = 2;
 const NAME_ERROR: u8 = 3;
+const QUESTION_REFUSED: u8 = 5;
 
 /// Starts it on the host of a network: this test program once more, in the role of a name server.
 pub fn start(network: &Network, log: &Path) -> Process {
@@ -58,15 +68,23 @@ fn answer(socket: &UdpSocket, from: SocketAddr, query: &[u8]) {
         (STALE, A) => (NO_ERROR, &[NOBODY, HOST]),
         (DUAL, A) => (NO_ERROR, &[HOST]),
         (DUAL, AAAA) => (NO_ERROR, &[HOST_SIX]),
-        (TWO | STALE | DUAL, _) => (NO_ERROR, &[]),
+        (MANY, A) => (NO_ERROR, &[HOST; 25]),
+        (TWO | STALE | DUAL | MANY, _) => (NO_ERROR, &[]),
         (SILENT, _) => return,
+        (GARBAGE, _) => {
+            let _ = socket.send_to(&[&query[..2], b"\x81\x80no message"].concat(), from);
+            return;
+        }
+        (LOOP, _) => {
+            let record = [&[0xC0, 12][..], &CNAME.to_be_bytes(), &[0, 1, 0, 0, 0, 60, 0, 2, 0xC0, 12]].concat();
+            let _ = socket.send_to(&[head(query, NO_ERROR, 1, end), record].concat(), from);
+            return;
+        }
         (BROKEN, _) => (SERVER_FAILURE, &[]),
+        (REFUSED, _) => (QUESTION_REFUSED, &[]),
         _ => (NAME_ERROR, &[]),
     };
-    // header: the query's id; answer, recursion desired and available; one question
-    let mut reply = vec![query[0], query[1], 0x81, 0x80 | code, 0, 1, 0, u8::try_from(addresses.len()).unwrap()];
-    reply.extend([0; 4]);
-    reply.extend(&query[12..end]);
+    let mut reply = head(query, code, u8::try_from(addresses.len()).unwrap(), end);
     for address in addresses {
         let octets = match address.parse().unwrap() {
             IpAddr::V4(address) => address.octets().to_vec(),
@@ -80,6 +98,14 @@ fn answer(socket: &UdpSocket, from: SocketAddr, query: &[u8]) {
     }
     // a client that is gone needs no answer
     let _ = socket.send_to(&reply, from);
+}
+
+/// Header (the query's id; answer, recursion desired and available; one question) and the question again.
+fn head(query: &[u8], code: u8, records: u8, end: usize) -> Vec<u8> {
+    let mut reply = vec![query[0], query[1], 0x81, 0x80 | code, 0, 1, 0, records];
+    reply.extend([0; 4]);
+    reply.extend(&query[12..end]);
+    reply
 }
 
 /// Reads the name asked for, the type, and where the question ends.

@@ -77,6 +77,16 @@ impl Network {
         }
     }
 
+    /// Writes the client's resolv.conf anew.
+    pub fn resolver(&self, text: &str) {
+        fs::write(self.settings.join("resolv.conf"), text).unwrap();
+    }
+
+    /// Writes the client's hosts file anew.
+    pub fn hosts(&self, text: &str) {
+        fs::write(self.settings.join("hosts"), text).unwrap();
+    }
+
     /// Makes the host's kernel apply this rule, and no other, to incoming packets.
     pub fn filter(&self, rule: &str) {
         let table =

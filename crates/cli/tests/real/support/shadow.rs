@@ -26,6 +26,25 @@ impl Shadow {
         Self::start(folder, identity, &["/sec:nla", &format!("/sam-file:{}", file.display())])
     }
 
+    /// Starts one with NLA on loopback inside a network namespace, port 3389, on a machine of this name.
+    pub fn inside(namespace: &str, name: &str, folder: &Folder, identity: &Identity) -> Self {
+        let user = run(command(None, "winpr-hash").args(["-u", "somebody", "-p", "something", "-f", "sam"]));
+        let file = folder.write("users.sam", &user);
+        keep_identity(folder, identity);
+        let (screen, display) = screen(folder);
+        // the machine's name is that of the UTS namespace
+        let mut shadow = command(Some(namespace), "unshare");
+        let words = "hostname \"$0\" && exec freerdp-shadow-cli \"$@\"";
+        shadow.args(["--uts", "sh", "-c", words, name]).env("HOME", folder.path()).env("DISPLAY", &display);
+        shadow.args(["/bind-address:127.0.0.1", "/port:3389", "/sec:nla"]).arg(format!("/sam-file:{}", file.display()));
+        let mut process = Process::start(&mut shadow, &folder.file("shadow.out"));
+        // 3389 in hexadecimal, as the kernel lists it, and LISTEN
+        let listed = "0100007F:0D3D 00000000:0000 0A";
+        let listens = || run(command(Some(namespace), "cat").arg("/proc/net/tcp")).contains(listed);
+        assert!(wait_for(|| listens() || !process.runs()) && process.runs(), "the shadow server did not start");
+        Self { _process: process, _screen: screen, target: "127.0.0.1:3389".to_owned(), port: 3389 }
+    }
+
     pub fn start(folder: &Folder, identity: &Identity, options: &[&str]) -> Self {
         keep_identity(folder, identity);
         let (screen, display) = screen(folder);

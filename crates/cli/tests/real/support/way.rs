@@ -13,6 +13,17 @@ pub const CLIENT: &str = "10.98.20.2";
 /// Programs that it needs.
 pub const PROGRAMS: &[&str] = &["ip", "nft", "tc", "sh"];
 
+/// Machine on the way.
+#[derive(Debug, Clone, Copy)]
+pub enum Machine {
+    /// The router next to the client.
+    Near,
+    /// The router next to the host.
+    Far,
+    /// The host itself.
+    Host,
+}
+
 /// Way; removed on drop.
 pub struct Way {
     pub client: Namespace,
@@ -69,11 +80,30 @@ impl Way {
 
     /// Makes the near router apply this rule to the packets that it forwards.
     pub fn forward(&self, rule: &str) {
+        self.apply(Machine::Near, "forward", rule);
+    }
+
+    /// Makes a machine apply this rule to packets: those that it is about to route (`prerouting`), that it forwards
+    /// (`forward`), or that are for itself (`input`).
+    pub fn apply(&self, machine: Machine, hook: &str, rule: &str) {
+        let machine = match machine {
+            Machine::Near => &self.near,
+            Machine::Far => &self.far,
+            Machine::Host => &self.host,
+        };
         let words = format!(
-            "add table inet f; add chain inet f through {{ type filter hook forward priority 0; }}; add rule inet f \
-             through {rule}"
+            "add table inet f; add chain inet f {hook}s {{ type filter hook {hook} priority 0; }}; add rule inet f \
+             {hook}s {rule}"
         );
-        run(command(Some(&self.near.name), "nft").arg(words));
+        run(command(Some(&machine.name), "nft").arg(words));
+    }
+
+    /// Keeps the routers from telling that the time to live of a packet is over.
+    pub fn keep_quiet(&self) {
+        for router in [Machine::Near, Machine::Far] {
+            self.apply(router, "output", "icmp type time-exceeded drop");
+            self.apply(router, "output", "icmpv6 type time-exceeded drop");
+        }
     }
 
     /// Gives the cable in the middle this MTU.

@@ -3,14 +3,15 @@
 use evidence::moment::rfc3339;
 use evidence::state::LogSpan;
 use evidence::state::bounds::Newest;
-use time::OffsetDateTime;
+
+use wire::ntlm::filetime;
 
 use super::numbers::Numbers;
 
 /// Machine that wrote into a log.
 pub(super) struct Machine {
-    /// Name, and when it had that name.
-    pub(super) named: (OffsetDateTime, String),
+    /// Name, and when it had that name, as a FILETIME.
+    pub(super) named: (u64, String),
     /// Channels, each judged by itself: one says nothing about another.
     pub(super) spans: Vec<Span>,
     /// Entries it wrote, the newest of each kind.
@@ -25,8 +26,8 @@ pub(super) struct Span {
     pub(super) channel: String,
     pub(super) records: u64,
     pub(super) numbers: Numbers,
-    /// Times of the oldest entry and the newest.
-    time: Option<(OffsetDateTime, OffsetDateTime)>,
+    /// Times of the oldest entry and the newest, as FILETIMEs.
+    time: Option<(u64, u64)>,
 }
 
 impl Span {
@@ -35,7 +36,7 @@ impl Span {
     }
 
     /// Counts an entry.
-    pub(super) fn saw(&mut self, number: u64, at: OffsetDateTime) {
+    pub(super) fn saw(&mut self, number: u64, at: u64) {
         self.records += 1;
         self.numbers.saw(number);
         let (from, until) = self.time.unwrap_or((at, at));
@@ -45,7 +46,7 @@ impl Span {
     /// Returns the period that it covers. `damaged`: parts of the log were not read; missing entries are damage as
     /// well.
     pub(super) fn told(&self, damaged: bool) -> Option<LogSpan> {
-        let (from, until) = self.time?;
+        let (from, until) = (filetime(self.time?.0)?, filetime(self.time?.1)?);
         Some(LogSpan {
             channel: self.channel.clone(),
             from: rfc3339(from),

@@ -11,16 +11,18 @@
 //! and one channel says nothing about another.
 
 mod binary_xml;
+mod groups;
 mod machine;
 mod numbers;
 #[cfg(test)]
 pub(super) mod sample;
+mod template;
 #[cfg(test)]
 mod tests;
 mod value;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 use std::io::{self, Read, Seek, SeekFrom};
 
 use evidence::events;
@@ -28,10 +30,12 @@ use evidence::events::{CLIENT_CHANNEL, Known};
 use evidence::moment::rfc3339;
 use evidence::state::bounds::{Data, ENTRIES, KEPT, Newest};
 use evidence::state::{LogEvent, Part, SCHEMA, State, Unread};
-use time::OffsetDateTime;
+use wire::ntlm::{filetime, to_filetime};
 
 use self::binary_xml::{Entry, Templates};
+use self::groups::{Group, Groups};
 use self::machine::{Machine, Span};
+use self::value::dated;
 use super::kind::Kind;
 use super::machines::same_machine;
 use super::reader::{Access, Piece, ReadError, Reader, Source};
@@ -78,22 +82,12 @@ struct Log {
     machines: Vec<Machine>,
     /// Most entries of a kind that are kept of each machine.
     most: usize,
-    origins: Origins,
+    groups: Groups,
     /// Entries of more machines and channels than are told apart.
     beyond: u64,
     /// Damaged places that are named, by chunk.
     damage: BTreeMap<(u64, usize), String>,
     damaged: usize,
-}
-
-/// Origins of entries: the bytes that name one, with the positions of its machine and channel; `None` where there are
-/// too many.
-#[derive(Default)]
-struct Origins {
-    known: HashMap<Vec<u8>, Option<(usize, usize)>>,
-    /// Origin of the previous entry, which is nearly always the same.
-    last: (Vec<u8>, Option<(usize, usize)>),
-    bytes: Vec<u8>,
 }
 
 /// Chunk of the file, for words about it.
@@ -114,13 +108,14 @@ struct Record {
     at: usize,
     size: usize,
     number: u64,
-    written: Option<OffsetDateTime>,
+    /// When it was written, as a FILETIME.
+    written: u64,
 }
 
 impl Log {
     fn new() -> Self {
-        let (machines, origins, damage) = (Vec::new(), Origins::default(), BTreeMap::new());
-        Self { machines, most: KEPT, origins, beyond: 0, damage, damaged: 0 }
+        let (machines, groups, damage) = (Vec::new(), Groups::default(), BTreeMap::new());
+        Self { machines, most: KEPT, groups, beyond: 0, damage, damaged: 0 }
     }
 
     fn file(&mut self, file: &mut (impl Read + Seek)) -> Result<(), ReadError> {
@@ -202,36 +197,38 @@ impl Log {
     /// Takes in one record; `None` if it is broken.
     fn record(&mut self, chunk: &[u8], record: Record, templates: &mut Templates) -> Option<()> {
         let entry = templates.entry(chunk, record.at + RECORD_HEAD, record.at + record.size - 4)?;
-        let (id, provider) = (entry.id()?, entry.provider()?);
-        let at = entry.created().or(record.written)?;
-        let Some((machine, span)) = self.origin(&entry, (at, record.number)) else {
+        let id = entry.id()?;
+        let at = entry.created().or_else(|| dated(record.written))?;
+        let when = (at, record.number);
+        let (group, place) = self.group(&entry, id, when)?;
+        let Some((machine, span)) = group.origin else {
             self.beyond += 1;
             return Some(());
         };
         self.machines[machine].spans[span].saw(record.number, at);
-        if let Some(known) = events::find(&provider, id) {
-            self.keep((machine, span), known, (at, record.number), &entry, templates);
+        if let Some(known) = group.known
+            && !place.is_some_and(|place| self.groups.passes_over(place, when))
+        {
+            self.keep((machine, span), (known, place), when, &entry, templates);
         }
         Some(())
     }
 
-    /// Finds the machine that wrote an entry, and its channel.
-    fn origin(&mut self, entry: &Entry<'_>, at: (OffsetDateTime, u64)) -> Option<(usize, usize)> {
-        entry.origin(&mut self.origins.bytes);
-        if self.origins.bytes == self.origins.last.0 {
-            return self.origins.last.1;
+    /// Finds the group of an entry, and its place among them unless there are too many; `None` if it is broken.
+    fn group(&mut self, entry: &Entry<'_>, id: u32, when: (u64, u64)) -> Option<(Group, Option<usize>)> {
+        if let Some(found) = self.groups.of_template(entry, id) {
+            return Some(found);
         }
-        let known = self.origins.known.get(&self.origins.bytes).copied();
-        let origin = known.unwrap_or_else(|| self.new_origin(entry, at));
-        if self.origins.known.len() < CHANNELS {
-            self.origins.known.insert(self.origins.bytes.clone(), origin);
+        let provider = entry.provider()?;
+        if let Some(found) = self.groups.of_bytes(entry, id) {
+            return Some(found);
         }
-        self.origins.last.0.clone_from(&self.origins.bytes);
-        self.origins.last.1 = origin;
-        origin
+        let group = Group { origin: self.new_origin(entry, when), known: events::find(&provider, id) };
+        Some((group, self.groups.insert(entry, id, group)))
     }
 
-    fn new_origin(&mut self, entry: &Entry<'_>, (at, number): (OffsetDateTime, u64)) -> Option<(usize, usize)> {
+    /// Finds the machine that wrote an entry, and its channel.
+    fn new_origin(&mut self, entry: &Entry<'_>, (at, number): (u64, u64)) -> Option<(usize, usize)> {
         let name = entry.computer().unwrap_or_default().into_owned();
         let channel = entry.channel().unwrap_or_default().into_owned();
         let known = self.machines.iter().position(|machine| same_machine(&machine.named.1, &name));
@@ -265,20 +262,35 @@ impl Log {
     fn keep(
         &mut self,
         (machine, span): (usize, usize),
-        known: Known,
-        (at, record): (OffsetDateTime, u64),
+        (known, place): (Known, Option<usize>),
+        when: (u64, u64),
         entry: &Entry<'_>,
         templates: &mut Templates,
     ) {
         let kind = (known.provider, known.id);
+        let (Some(at), record) = (filetime(when.0), when.1) else { return };
         let machine = &mut self.machines[machine];
         let channel = &machine.spans[span].channel;
-        if !machine.newest.wants(kind, (Some(at), record)) {
-            let data: Data = match events::counted_by(known) {
-                Some(_) => entry.data(templates).into_iter().collect(),
-                None => Data::new(),
+        if let Some((Some(oldest), number)) =
+            machine.newest.full_from(kind).filter(|oldest| (Some(at), record) <= *oldest)
+        {
+            let Some((address, way)) = events::counted_by(known) else {
+                match place.zip(to_filetime(oldest)) {
+                    Some((place, oldest)) => self.groups.pass_over(place, (oldest, number), when),
+                    None => machine.newest.pass_over(kind, channel, Some(at), &Data::new()),
+                }
+                return;
             };
+            let wanted = [address, way.unwrap_or(address)];
+            let data: Data = entry.data(templates, &wanted).into_iter().collect();
             return machine.newest.pass_over(kind, channel, Some(at), &data);
+        }
+        // most of these are of other logons and services: they are not built to be thrown away
+        if !events::each_matters(known.id) {
+            let decides: Data = entry.data(templates, events::decided_by(known.id)).into_iter().collect();
+            if !events::matters(known.provider, known.id, &decides) {
+                return;
+            }
         }
         let event = LogEvent {
             at: rfc3339(at),
@@ -287,7 +299,7 @@ impl Log {
             id: known.id,
             record,
             activity: entry.system("Correlation", Some("ActivityID")),
-            data: entry.data(templates).into_iter().collect(),
+            data: entry.data(templates, &[]).into_iter().collect(),
         };
         machine.newest.add(kind, Some(at), event);
         // all machines of a log share the room of one
@@ -309,6 +321,12 @@ impl Log {
     }
 
     fn states(mut self) -> Result<Vec<State>, ReadError> {
+        for (group, passed) in self.groups.passed() {
+            let Some(((machine, span), known)) = group.origin.zip(group.known) else { continue };
+            let Machine { spans, newest, .. } = &mut self.machines[machine];
+            let Some(period) = filetime(passed.from).zip(filetime(passed.until)) else { continue };
+            newest.pass_over_many((known.provider, known.id), &spans[span].channel, passed.count, period);
+        }
         self.machines.retain(|machine| !machine.spans.is_empty());
         if self.machines.is_empty() {
             let why = self.damage.values().next().map_or("it holds no entries".to_owned(), Clone::clone);
@@ -422,18 +440,13 @@ fn record(chunk: &[u8], at: usize, end: usize) -> Option<Record> {
     let size = long(chunk, at + 4).filter(|size| *size > RECORD_HEAD + 4)?;
     let last = at.checked_add(size).filter(|last| *last <= end)?;
     let wide = |at: usize| Some(u64::from_le_bytes(chunk.get(at..at + 8)?.try_into().ok()?));
-    let (number, written) = (wide(at + 8)?, filetime(wide(at + 16)?));
+    let (number, written) = (wide(at + 8)?, wide(at + 16)?);
     (long(chunk, last - 4) == Some(size)).then_some(Record { at, size, number, written })
 }
 
 fn long(chunk: &[u8], at: usize) -> Option<usize> {
     let bytes = chunk.get(at..at.checked_add(4)?)?;
     usize::try_from(u32::from_le_bytes(bytes.try_into().ok()?)).ok()
-}
-
-/// Converts a FILETIME, truncated to microseconds.
-fn filetime(ticks: u64) -> Option<OffsetDateTime> {
-    wire::ntlm::filetime(ticks - ticks % 10)
 }
 
 /// Reads until the buffer is full or the file ends.

@@ -66,6 +66,24 @@ fn the_newest_are_kept_and_the_others_counted() {
     assert_eq!(state.events[KEPT - 1].data["param1"], "text 1760000999");
 }
 
+/// Entries that are passed over count like those that are kept, of each kind by itself, in whichever order it comes.
+#[test]
+fn each_kind_is_counted_by_itself() {
+    let chunk = |first: u64| {
+        let pair = |second| {
+            [line(36874, 1_760_000_000 + second), line(if second < 400 { 36871 } else { 9999 }, 1_760_000_000)]
+        };
+        (first..first + 100).flat_map(pair).collect()
+    };
+    let chunks: Vec<Vec<Line>> = [300, 700, 0, 100, 600, 200, 500, 400].into_iter().map(chunk).collect();
+    let state = read_bytes(&SYSTEM.log(&chunks)).unwrap();
+    let counts: Vec<_> =
+        state.counts.iter().map(|count| (count.id, count.count, count.from.as_str(), count.until.as_str())).collect();
+    assert_eq!(counts, [(36874, 800, "2025-10-09T08:53:20Z", "2025-10-09T09:06:39Z")]);
+    let kept = |id| state.events.iter().filter(|event| event.id == id).count();
+    assert_eq!((kept(36874), kept(36871), state.logs[0].left_out, state.logs[0].records), (KEPT, 400, 300, 1600));
+}
+
 /// Of refused logons those that are not kept are counted as well: how many, when, from how many addresses.
 #[test]
 fn refused_logons_that_are_not_kept_are_counted() {
@@ -274,7 +292,7 @@ fn entries_within_entries_do_not_multiply() {
     chunk.extend(entry);
     let mut templates = Templates::default();
     let entry = templates.entry(&chunk, at, chunk.len()).unwrap();
-    assert_eq!(entry.data(&mut templates), []);
+    assert_eq!(entry.data(&mut templates, &[]), []);
 }
 
 /// However large the values of an entry are, only a bounded part is kept.

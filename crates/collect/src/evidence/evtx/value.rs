@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::filetime;
+use wire::ntlm::filetime;
 
 /// Most characters of a value.
 pub(super) const TEXT: usize = 512;
@@ -73,4 +73,12 @@ fn sid(bytes: &[u8]) -> Option<String> {
     let authority = head[2..].iter().fold(0_u64, |sum, byte| sum << 8 | u64::from(*byte));
     let parts = rest.chunks_exact(4).map(|part| u32::from_le_bytes([part[0], part[1], part[2], part[3]]));
     Some(parts.fold(format!("S-{}-{authority}", head[0]), |text, part| format!("{text}-{part}")))
+}
+
+/// Newest moment that a date can have: the last microsecond of 9999, as a FILETIME.
+const LAST_MOMENT: u64 = 2_650_467_743_999_999_990;
+
+/// Truncates a FILETIME to microseconds; `None` if no date is that late.
+pub fn dated(ticks: u64) -> Option<u64> {
+    Some(ticks - ticks % 10).filter(|ticks| *ticks <= LAST_MOMENT)
 }

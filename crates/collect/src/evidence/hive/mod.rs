@@ -19,8 +19,8 @@ use evidence::hive::log::{self, Log};
 use evidence::hive::{Flaw, Hive, Key};
 pub(super) use evidence::hive::{u16_at, u32_at};
 use evidence::state::{
-    COMPUTER_NAME, FIREWALL_RULES, KEYS, Part, ROOT, RegistryData, RegistryKey, SCHEMA, SERVICES, STORE_MY,
-    STORE_REMOTE_DESKTOP, STORES_ROOT, Service, State, Unread, takes,
+    COMPUTER_NAME, FILTERS, FIREWALL_RULES, KEYS, NetworkFilter, Part, ROOT, RegistryData, RegistryKey, SCHEMA,
+    SERVICES, STORE_MY, STORE_REMOTE_DESKTOP, STORES_ROOT, Service, State, Unread, takes,
 };
 use time::format_description::well_known::Rfc3339;
 
@@ -180,6 +180,7 @@ impl<S: Read + Seek> Lookup<S> {
         for name in SERVICES {
             self.service(&set, name);
         }
+        self.filters(&set);
         let name = self.state.registry.iter().find(|key| key.path == COMPUTER_NAME);
         let name = name.and_then(|key| value(&key.values, "ComputerName"));
         self.state.computer = name.and_then(text);
@@ -287,6 +288,25 @@ impl<S: Read + Seek> Lookup<S> {
         self.state.services.push(service(name, key.as_ref().map(|_| &values), None));
     }
 
+    /// Reads the network filters. If one of them cannot be read, none is told: it may be the one that matters.
+    fn filters(&mut self, set: &str) {
+        let rest = FILTERS.strip_prefix(r"HKLM\SYSTEM\CurrentControlSet\").unwrap_or(FILTERS);
+        let (children, mut flaws) = match self.hive.find(&format!("{set}{rest}")) {
+            Ok(key) => key.map(|key| self.hive.children(&key)).unwrap_or_default(),
+            Err(flaw) => return self.flaw(FILTERS, &flaw),
+        };
+        let mut filters = Vec::new();
+        for child in children {
+            let (values, broken) = self.hive.values(&child);
+            flaws.extend(broken);
+            filters.extend(filter(&values));
+        }
+        match flaws.first() {
+            Some(flaw) => self.flaw(FILTERS, flaw),
+            None => self.state.filters = filters,
+        }
+    }
+
     fn certificates(&mut self, path: &str, store: &str) {
         let flaws = self.store(path, store);
         // a store that cannot be read completely does not show that anything is missing
@@ -357,6 +377,12 @@ pub(crate) fn service(name: &str, values: Option<&BTreeMap<String, RegistryData>
         image: found("ImagePath").and_then(text),
         account: found("ObjectName").and_then(text),
     }
+}
+
+/// Describes a network filter by the values of its key; `None` for a key that is none.
+pub(crate) fn filter(values: &BTreeMap<String, RegistryData>) -> Option<NetworkFilter> {
+    let id = value(values, "ComponentId").and_then(text)?;
+    Some(NetworkFilter { id, name: value(values, "Description").and_then(text) })
 }
 
 /// Finds a value by its name, ignoring case.

@@ -27,10 +27,14 @@ $found = @{ unread = @(); spans = @() }
 $keys = @(
 @KEYS@
 )
-$winlogon = @WINLOGON@
+# of these keys only these values: beside them stands a password, or what concerns nobody
+$part = @{
+@PART@
+}
 $stores = @(
 @STORES@
 )
+$filters = @FILTERS@
 $services = @(
 @SERVICES@
 )
@@ -100,15 +104,15 @@ function Test-Absent($place) {
     }
 }
 
-# A key with all its values, or of Winlogon one; a text instead is why it could not be read.
+# A key with all its values, or with those of the list above; a text instead is why it could not be read.
 function Get-Key($path) {
     $place = ConvertTo-Place $path
     try {
         $item = Get-Item -LiteralPath $place
         $values = @{}
         $names = @($item.Property | Where-Object { $null -ne $_ })
-        # beside this one a password may stand
-        if ("$path" -eq $winlogon) { $names = @($names | Where-Object { $_ -eq 'WinStationsDisabled' }) }
+        $only = $part["$path"]
+        if ($only) { $names = @($names | Where-Object { $only -contains $_ }) }
         if ($names.Count -gt 0) {
             $held = Get-ItemProperty -LiteralPath $place
             foreach ($name in $names) {
@@ -222,6 +226,57 @@ function Get-Space {
             ForEach-Object { @{ name = "$($_.DeviceID)"; free = [uint64]$_.FreeSpace; size = [uint64]$_.Size } }
     } catch {
         $found.unread += Get-Unread 'the space on the volumes' (Get-Reason $_)
+    }
+}
+
+# The ports on which programs listen, with the file names of the programs.
+function Get-Port {
+    $names = @{}
+    try {
+        Get-CimInstance -ClassName Win32_Process -OperationTimeoutSec 20 | ForEach-Object { $names["$($_.ProcessId)"] = "$($_.Name)" }
+    } catch {
+        $found.unread += Get-Unread 'the names of the processes' (Get-Reason $_)
+    }
+    try {
+        foreach ($port in @(Get-NetTCPConnection -State Listen)) {
+            $process = $names["$($port.OwningProcess)"]
+            @{ port = [int]$port.LocalPort; address = "$($port.LocalAddress)"; process = $process; pid = [long]$port.OwningProcess }
+        }
+    } catch {
+        $found.unread += Get-Unread 'the listening ports' (Get-Reason $_)
+    }
+}
+
+# The network's adapters, with the largest packet that each of them takes.
+function Get-Adapter {
+    try {
+        Get-NetIPInterface -AddressFamily IPv4 | Where-Object { "$($_.InterfaceAlias)" -notlike 'Loopback*' } |
+            ForEach-Object { @{ name = "$($_.InterfaceAlias)"; mtu = [long]$_.NlMtu; up = "$($_.ConnectionState)" -eq 'Connected' } }
+    } catch {
+        $found.unread += Get-Unread 'the network adapters' (Get-Reason $_)
+    }
+}
+
+# The components between the adapters and the rest of Windows; none, if one of them cannot be read.
+function Get-Filter {
+    try {
+        $made = @()
+        foreach ($name in @(Get-KeyName (ConvertTo-Place $filters))) {
+            $key = Get-Key "$filters\$name"
+            if ($key -is [string]) {
+                $found.unread += Get-Unread $filters $key
+                return
+            }
+            $values = $key['values']
+            if ($values['ComponentId']) {
+                $text = $null
+                if ($values['Description']) { $text = $values['Description'].text }
+                $made += @{ id = $values['ComponentId'].text; name = $text }
+            }
+        }
+        $made
+    } catch {
+        $found.unread += Get-Unread $filters (Get-Reason $_)
     }
 }
 
@@ -378,13 +433,16 @@ function ConvertTo-Armour($text, $number, $count) {
 # The most telling stands last: where output is cut, it is mostly the end that stays.
 $sections = @()
 $blocks = @()
-$order = 'volumes', 'files', 'events', 'logs', 'registry', 'key_files', 'services', 'unread'
+$order = 'volumes', 'files', 'ports', 'adapters', 'filters', 'events', 'logs', 'registry', 'key_files', 'services', 'unread'
 foreach ($section in $order) {
     $made = @()
     try {
         $things = @()
         if ($section -eq 'volumes') { $things = @(Get-Space) }
         if ($section -eq 'files') { $things = @(Get-Program) }
+        if ($section -eq 'ports') { $things = @(Get-Port) }
+        if ($section -eq 'adapters') { $things = @(Get-Adapter) }
+        if ($section -eq 'filters') { $things = @(Get-Filter) }
         if ($section -eq 'events') { $things = @(Get-Log) }
         if ($section -eq 'logs') { $things = @($found.spans) }
         if ($section -eq 'registry') { $things = @(Get-Registry) }

@@ -218,6 +218,10 @@ fn conclude_nothing(state: &mut State, lost: &Lost) {
     if lost.is_of("key_files") {
         state.key_files.retain(|file| file.name != ".");
     }
+    // a program whose port was lost may be the one that matters
+    if lost.is_of("ports") {
+        state.ports.clear();
+    }
     if lost.is_of("registry") || lost.is_of("unread") {
         state.registry.retain(|key| !STORES.iter().any(|(store, _)| key.path == *store));
     }

@@ -5,7 +5,7 @@ use std::fmt::Write;
 use evidence::events;
 use evidence::events::CHANNELS;
 use evidence::key_names::RDP_KEY;
-use evidence::state::{KEYS, PROGRAMS, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP, WINLOGON};
+use evidence::state::{FILTERS, IN_PART, KEYS, PROGRAMS, SERVICES, STORE_MY, STORE_REMOTE_DESKTOP};
 
 const TEMPLATE: &str = include_str!("collect.ps1");
 /// Most entries of a kind that means a fault, and of one that belongs to connections that work.
@@ -21,8 +21,9 @@ pub fn powershell() -> String {
     let places = [
         ("VERSION", env!("CARGO_PKG_VERSION").to_owned()),
         ("KEYS", lines(&keys)),
-        ("WINLOGON", quoted(WINLOGON)),
+        ("PART", in_part()),
         ("STORES", lines(&[STORE_MY, STORE_REMOTE_DESKTOP])),
+        ("FILTERS", quoted(FILTERS)),
         ("SERVICES", lines(SERVICES)),
         ("PROGRAMS", lines(PROGRAMS)),
         ("QUERIES", queries()),
@@ -38,6 +39,15 @@ pub fn powershell() -> String {
 fn lines(texts: &[&str]) -> String {
     let lines: Vec<String> = texts.iter().map(|text| format!("    {}", quoted(text))).collect();
     lines.join("\n")
+}
+
+/// Writes the keys of which only some values are read.
+fn in_part() -> String {
+    let line = |(key, values): &(&str, &[&str])| {
+        let values: Vec<String> = values.iter().map(|value| quoted(value)).collect();
+        format!("    {} = @({})", quoted(key), values.join(", "))
+    };
+    IN_PART.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
 /// Quotes text so that PowerShell takes it literally.

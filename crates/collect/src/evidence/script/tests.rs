@@ -12,7 +12,7 @@ use tree_sitter::{Node, Parser};
 use super::*;
 use evidence::events;
 use evidence::events::CHANNELS;
-use evidence::state::{KEYS, LISTENER, SERVICES, WINLOGON};
+use evidence::state::{IN_PART, KEYS, LISTENER, SERVICES, WINLOGON};
 
 /// Writes a block by the script's template in `collect.ps1` (`ConvertTo-Armour`).
 fn armour(json: &str, number: usize, count: usize, form: &str) -> Vec<String> {
@@ -310,7 +310,7 @@ fn the_script_is_powershell_by_its_grammar() {
     });
 }
 
-const COMMANDS: [&str; 14] = [
+const COMMANDS: [&str; 16] = [
     "ConvertTo-Json",
     "ForEach-Object",
     "Get-Acl",
@@ -319,6 +319,8 @@ const COMMANDS: [&str; 14] = [
     "Get-Date",
     "Get-Item",
     "Get-ItemProperty",
+    "Get-NetIPInterface",
+    "Get-NetTCPConnection",
     "Get-Service",
     "Get-WinEvent",
     "New-Object",
@@ -437,11 +439,14 @@ fn the_script_looks_for_all_that_is_listed() {
 
 /// A password may stand beside the value that is wanted.
 #[test]
-fn of_winlogon_the_script_prints_one_value() {
+fn of_some_keys_the_script_prints_only_the_values_that_are_listed() {
     let script = powershell();
-    let only = r#"if ("$path" -eq $winlogon) { $names = @($names | Where-Object { $_ -eq 'WinStationsDisabled' }) }"#;
+    let only =
+        "$only = $part[\"$path\"]\n        if ($only) { $names = @($names | Where-Object { $only -contains $_ }) }\n";
     assert_eq!(script.matches(only).count(), 1);
-    assert_eq!(script.matches(&format!("\n$winlogon = '{WINLOGON}'\n")).count(), 1);
+    assert_eq!(script.matches(&format!("\n    '{WINLOGON}' = @('WinStationsDisabled')\n")).count(), 1);
+    let listed = |key: &str| script.lines().filter(|line| line.starts_with(&format!("    '{key}' = @('"))).count();
+    assert!(IN_PART.iter().all(|(key, _)| listed(key) == 1));
 }
 
 #[test]

@@ -135,18 +135,32 @@ impl Disk {
     /// Records facts of the disk itself: keys, versions, space.
     pub(crate) fn state(&self) -> State {
         let mut state = State { schema: SCHEMA.to_owned(), ..State::default() };
+        state.merge(self.keys());
+        state.merge(self.programs());
+        state.volumes.extend(volume(&self.root));
+        state
+    }
+
+    /// Records the files of private keys.
+    pub(crate) fn keys(&self) -> State {
+        let mut state = State::default();
         for (place, name) in FOLDERS {
             if let Some(folder) = descend(&self.root, &format!("ProgramData/Microsoft/Crypto/{place}")) {
                 keys(&mut state, &folder, name);
             }
         }
+        state
+    }
+
+    /// Records the versions of programs.
+    pub(crate) fn programs(&self) -> State {
+        let mut state = State::default();
         for name in PROGRAMS.iter().copied() {
             match program(&self.system32, name) {
                 Ok(file) => state.files.push(file),
                 Err(error) => state.unread.push(Unread { what: name.to_owned(), why: error.to_string() }),
             }
         }
-        state.volumes.extend(volume(&self.root));
         state
     }
 }

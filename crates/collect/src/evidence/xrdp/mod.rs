@@ -1,21 +1,24 @@
 //! `xrdp.ini` and what it leads to: certificate, key, and whether the account that xrdp runs as may read them.
 //!
 //! Paths in it are those of the machine that the file belongs to. If the file lies in `etc/xrdp` of a folder, that
-//! folder is the root of the machine, with its users and links; else it is this machine, whose name it has only if it
-//! is that machine's own. Source: the file itself as it is shipped, and what xrdp 0.9.21 does.
+//! folder is the root of the machine, with its users and links. A file that lies anywhere else may be a copy from
+//! another machine: of the files that it names only those in its own folder are looked at, and this machine's users and
+//! certificates say nothing about it. Source: the file itself as it is shipped, and what xrdp 0.9.21 does.
 
-mod pair;
-mod reach;
+#[cfg(unix)]
+mod acl;
+pub(in crate::evidence) mod pair;
+pub(crate) mod reach;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use evidence::ini;
-use evidence::state::{SCHEMA, State, Unread, XRDP_INI, Xrdp};
+use evidence::state::{NO_GLOBALS, NO_LOG, NO_SESMAN, SCHEMA, State, Unread, XRDP_INI, Xrdp};
 
 use super::kind::Kind;
 use super::reader::{Access, Piece, ReadError, Reader, bytes};
-use super::text;
+use super::{gnome, text};
 use reach::Machine;
 
 pub(super) const READER: Reader = Reader { kind: Kind::XrdpSettings, recognises, read: Access::Place(read) };
@@ -34,9 +37,31 @@ fn recognises(head: &[u8]) -> bool {
 }
 
 /// Returns the settings of xrdp below the root of a machine, if there are any.
-pub(super) fn below(root: &Path) -> Option<PathBuf> {
+fn below(root: &Path) -> Option<PathBuf> {
     let path = root.join(XRDP_INI.trim_start_matches('/'));
     fs::symlink_metadata(&path).is_ok_and(|about| about.is_file()).then_some(path)
+}
+
+/// Lists the files that servers for RDP have on a machine with Linux, below its root: settings, and the logs of xrdp.
+pub fn linux_places(root: &Path) -> Vec<PathBuf> {
+    let settings: Vec<PathBuf> = below(root).into_iter().chain(gnome::below(root)).collect();
+    if settings.is_empty() { settings } else { settings.into_iter().chain(logs(root)).collect() }
+}
+
+/// Returns the logs of the xrdp of a machine, wherever its settings say that they lie.
+pub fn logs(root: &Path) -> Vec<PathBuf> {
+    let machine = Machine::at(root);
+    let of = |settings: &str, usual: &str| {
+        let text = machine.text(settings).unwrap_or_default();
+        let set = ini::read(&text, "Logging", "LogFile").ok().flatten();
+        // the settings of a foreign disk lead nowhere outside of it
+        let inside = |name: &String| !name.is_empty() && !name.contains("..");
+        let name = set.map(|name| name.trim().to_owned()).filter(inside);
+        // a relative name is one in the folder of logs
+        Path::new("/var/log").join(name.unwrap_or_else(|| usual.to_owned()))
+    };
+    let logs = [of(XRDP_INI, "xrdp.log"), of(NO_SESMAN, "xrdp-sesman.log")];
+    logs.map(|log| root.join(log.strip_prefix("/").unwrap_or(&log))).into_iter().filter(|log| log.is_file()).collect()
 }
 
 /// Returns the root of the machine that this `xrdp.ini` belongs to.
@@ -54,49 +79,113 @@ pub fn is_own(path: &Path) -> bool {
     fs::canonicalize(XRDP_INI).is_ok_and(own)
 }
 
+/// Returns the reader of a file that is called as xrdp's settings are, with text in it that has no mark of them, or
+/// nothing.
+pub(super) fn named(path: &Path, head: &[u8]) -> Option<&'static Reader> {
+    let text = text::beginning(head);
+    let is_text = head.is_empty() || !text.is_empty() && !text.contains('\0');
+    (is_text && path.file_name().is_some_and(|name| name == "xrdp.ini")).then_some(&READER)
+}
+
 fn read(path: &Path) -> Result<Piece, ReadError> {
-    let bytes = bytes(path, LIMIT)?;
-    let text = text::decode(&bytes)?;
+    // xrdp knows UTF-8 alone: in other text it finds no section
+    let text = String::from_utf8_lossy(&bytes(path, LIMIT)?).into_owned();
     let root = root_of(path);
-    let machine = Machine::at(&root);
+    let lone = root == Path::new("/") && !is_own(path);
+    let folder = fs::canonicalize(path).ok().and_then(|path| path.parent().map(Path::to_owned)).filter(|_| lone);
+    let machine = folder.as_deref().map_or_else(|| Machine::at(&root), Machine::of_folder);
     let mut state = State { schema: SCHEMA.to_owned(), ..State::default() };
     // of a lone file nobody knows whose it is
-    state.computer = if root != Path::new("/") || is_own(path) { machine.name() } else { None };
-    let mut unread = Vec::new();
-    let mut setting = |name: &str| {
-        let read = ini::read(&text, GLOBALS, name);
-        let value = read.unwrap_or_else(|why| {
-            unread.push(Unread { what: format!("{name} of xrdp.ini"), why });
-            None
-        });
-        value.map(|value| value.trim().to_owned())
-    };
-    let set = |name: &str, value: Option<String>| {
+    state.computer = machine.name();
+    let setting = |name: &str| ini::read(&text, GLOBALS, name).ok().flatten().map(|value| value.trim().to_owned());
+    let set = |name: &str| {
         let usual = USUAL.iter().find(|(known, _)| *known == name).map_or("", |(_, usual)| *usual);
-        value.filter(|value| !value.is_empty()).unwrap_or_else(|| usual.to_owned())
+        // a relative path is none to it
+        setting(name).filter(|value| value.starts_with('/')).unwrap_or_else(|| usual.to_owned())
     };
-    let certificate = set("certificate", setting("certificate"));
-    let key = set("key_file", setting("key_file"));
-    let user = setting("runtime_user").filter(|user| !user.is_empty()).or_else(|| machine.runs_as());
-    let account = user.as_deref().and_then(|user| machine.account(user));
-    let (certificate_file, key_file) =
-        (machine.file(&certificate, account.as_ref()), machine.file(&key, account.as_ref()));
-    let pair = pair::read(&machine, &certificate, &key);
+    let user = user(&machine, setting("runtime_user"));
+    // newer versions take a group from there too
+    let group = setting("runtime_group").filter(|group| !group.is_empty());
+    let account = user.as_deref().filter(|_| group.is_none()).and_then(|user| machine.account(user));
+    let file = machine.path_of(path);
+    let [mut certificate, mut key] = ["certificate", "key_file"].map(|name| machine.file(&set(name), account.as_ref()));
+    let pair = pair::read(&machine, &mut certificate, &mut key);
+    let unread = unread(&machine, folder.as_deref(), [&certificate.path, &key.path], setting("tls_ciphers"));
+    state.unread.extend(unread);
     state.xrdp.push(Xrdp {
-        file: machine.path_of(path),
         port: setting("port"),
         security_layer: setting("security_layer"),
         ssl_protocols: setting("ssl_protocols"),
+        account_exists: user.as_deref().and_then(|user| machine.has_account(user)),
         user,
-        certificate: certificate_file,
-        key: key_file,
+        file_readable: machine.file(&file, account.as_ref()).readable,
+        lacks: lacks(&text, &machine, lone),
+        file,
+        certificate,
+        key,
         subject: pair.subject,
         not_before: pair.not_before,
         not_after: pair.not_after,
         key_matches: pair.key_matches,
     });
-    state.unread.extend(unread);
     Ok(Piece::State(Box::new(state)))
+}
+
+/// Returns the account that xrdp runs as. Only root can become another one, as newer versions do where `runtime_user`
+/// says so.
+fn user(machine: &Machine, runtime: Option<String>) -> Option<String> {
+    let started = machine.runs_as();
+    let runtime = runtime.filter(|user| !user.is_empty() && started.as_deref().is_none_or(|user| user == "root"));
+    runtime.or(started)
+}
+
+/// Lists what xrdp does not do without and is not there. Measured with version 0.9.21: without the section it listens
+/// on nothing, without the name of a log it does not start, and without its settings its manager does not.
+fn lacks(text: &str, machine: &Machine, lone: bool) -> Vec<String> {
+    let log = ini::read(text, "Logging", "LogFile").ok().flatten();
+    let without = [
+        (NO_GLOBALS, ini::sections(text, GLOBALS) == 0),
+        (NO_LOG, log.is_none_or(|name| name.trim().is_empty())),
+        (NO_SESMAN, !lone && machine.lacks(NO_SESMAN) == Some(true)),
+    ];
+    without.into_iter().filter(|(_, lacks)| *lacks).map(|(name, _)| name.to_owned()).collect()
+}
+
+/// Lists what could not be told, with the reason.
+fn unread(machine: &Machine, folder: Option<&Path>, paths: [&String; 2], ciphers: Option<String>) -> Vec<Unread> {
+    let elsewhere = |path: &&String| folder.is_some_and(|folder| !Path::new(path).starts_with(folder));
+    let copied = "this xrdp.ini may be a copy: only files in its own folder are looked at";
+    let shut = |path: &&String| path.starts_with('/') && machine.is_shut(path);
+    let sudo = "this account may not read it: run the program with sudo";
+    let files = paths.into_iter().filter(elsewhere).map(|path| (path.clone(), copied));
+    let files = files.chain(paths.into_iter().filter(shut).map(|path| (path.clone(), sudo)));
+    let suites = ciphers.filter(|list| !list.is_empty() && !is_usual(list)).map(|_| {
+        let why = "whether OpenSSL knows a suite by these names is not told here: `openssl ciphers -v 'NAMES'` on that \
+                   machine tells, and with none every handshake fails";
+        ("tls_ciphers of xrdp.ini".to_owned(), why)
+    });
+    let manager = machine.text(NO_SESMAN).and_then(|text| ini::read(&text, GLOBALS, "ListenPort").ok().flatten());
+    let manager = manager.map(|port| port.trim().to_owned()).filter(|port| !port.is_empty());
+    let manager = manager.filter(|port| port.parse::<u16>().is_err()).map(|_| {
+        let why = "it is no port, and where xrdp-sesman listens then is not known: who logs on may get no session";
+        ("ListenPort of sesman.ini".to_owned(), why)
+    });
+    let all = files.chain(suites).chain(manager);
+    all.map(|(what, why)| Unread { what, why: why.to_owned() }).collect()
+}
+
+/// True for a list of suites that by ciphers(1) brings some for every usual certificate.
+fn is_usual(list: &str) -> bool {
+    const NAMES: [&str; 10] =
+        ["DEFAULT", "ALL", "HIGH", "ECDHE", "EECDH", "kEECDH", "kECDHE", "AESGCM", "ECDHE+AESGCM", "EECDH+AESGCM"];
+    // what none of those consists of alone
+    const TAKEN_AWAY: [&str; 14] =
+        ["aNULL", "eNULL", "NULL", "LOW", "EXP", "EXPORT", "MD5", "RC4", "3DES", "DES", "SSLv2", "DSS", "PSK", "SRP"];
+    let words = || list.split([':', ',', ' ']).filter(|word| !word.is_empty());
+    let mut away = words().filter(|word| word.starts_with(['!', '-', '@', '+']));
+    let harmless =
+        |word: &str| word == "@STRENGTH" || word.strip_prefix('!').is_some_and(|name| TAKEN_AWAY.contains(&name));
+    away.all(harmless) && words().any(|word| NAMES.contains(&word))
 }
 
 #[cfg(all(test, unix))]

@@ -8,23 +8,33 @@ use std::fs::{self, Metadata};
 use std::io::{ErrorKind, Read as _};
 use std::path::{Component, Path, PathBuf};
 
-use evidence::state::XrdpFile;
+#[cfg(unix)]
+use evidence::state::POWERFUL;
+use evidence::state::{Contents, XrdpFile};
 
-use crate::evidence::reader::regular;
+#[cfg(unix)]
+use super::acl::Acl;
+use crate::evidence::reader::{ReadError, regular};
 
 /// Most links on the way to a file.
 const LINKS: usize = 40;
 /// Most bytes of `passwd`, `group`, a unit or a script.
 const LIMIT: u64 = 4 * 1024 * 1024;
 
+/// Settings of a unit that give a service other rights than those of its account (systemd.exec(5)).
+const RIGHTS: [&str; 3] = ["SupplementaryGroups=", "AmbientCapabilities=", "DynamicUser="];
+
 /// The machine.
-pub(super) struct Machine {
+pub(crate) struct Machine {
     root: PathBuf,
+    /// Folder outside of which nothing is known of it: a file was copied from it, without its root.
+    only: Option<PathBuf>,
 }
 
 /// Account of the machine.
-pub(super) struct Account {
-    uid: u32,
+pub(crate) struct Account {
+    /// Its number.
+    pub(crate) uid: u32,
     groups: Vec<u32>,
 }
 
@@ -36,32 +46,50 @@ struct Way {
 }
 
 impl Machine {
-    pub(super) fn at(root: &Path) -> Self {
-        Self { root: root.to_owned() }
+    pub(crate) fn at(root: &Path) -> Self {
+        Self { root: root.to_owned(), only: None }
+    }
+
+    /// Machine of which nothing but this folder is here, under the path that it has here.
+    pub(crate) fn of_folder(folder: &Path) -> Self {
+        Self { root: PathBuf::from("/"), only: Some(folder.to_owned()) }
     }
 
     /// Returns the machine's name.
-    pub(super) fn name(&self) -> Option<String> {
+    pub(crate) fn name(&self) -> Option<String> {
         let name = self.text("/etc/hostname")?.trim().to_owned();
         (!name.is_empty() && name.len() <= 255).then_some(name)
     }
 
     /// Returns the path that a file has on the machine itself.
-    pub(super) fn path_of(&self, path: &Path) -> String {
+    pub(crate) fn path_of(&self, path: &Path) -> String {
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let inside = path.strip_prefix(&self.root).map(|inside| Path::new("/").join(inside));
         inside.unwrap_or(path).display().to_string()
     }
 
     /// Reads a file of the machine.
-    pub(super) fn bytes(&self, path: &str, limit: u64) -> Option<Vec<u8>> {
+    pub(crate) fn bytes(&self, path: &str, limit: u64) -> Option<Vec<u8>> {
         let (place, _) = self.way(path).end.ok()?;
         let mut bytes = Vec::new();
         regular(&self.real(&place)).ok()?.take(limit + 1).read_to_end(&mut bytes).ok()?;
         (bytes.len() as u64 <= limit).then_some(bytes)
     }
 
-    fn text(&self, path: &str) -> Option<String> {
+    /// True if the account that runs this program may not read the file, or not even reach it.
+    pub(crate) fn is_shut(&self, path: &str) -> bool {
+        let denied = |kind: ErrorKind| kind == ErrorKind::PermissionDenied;
+        match self.way(path).end {
+            Ok((place, about)) => {
+                let opened = regular(&self.real(&place));
+                about.is_file() && matches!(opened, Err(ReadError::Io(why)) if denied(why.kind()))
+            }
+            Err(kind) => denied(kind),
+        }
+    }
+
+    /// Reads a file of the machine that is text.
+    pub(crate) fn text(&self, path: &str) -> Option<String> {
         String::from_utf8(self.bytes(path, LIMIT)?).ok()
     }
 
@@ -82,6 +110,9 @@ impl Machine {
         folders: &mut Vec<(PathBuf, Metadata)>,
         links: usize,
     ) -> Result<(PathBuf, Metadata), ErrorKind> {
+        if self.only.as_ref().is_some_and(|folder| !path.starts_with(folder)) {
+            return Err(ErrorKind::Unsupported);
+        }
         let mut at = PathBuf::from("/");
         let mut about = fs::metadata(&self.root).map_err(|error| error.kind())?;
         let mut parts = path.components();
@@ -110,16 +141,22 @@ impl Machine {
     }
 
     /// Returns the account that the service xrdp runs as, by its unit or its script; `None` where they do not say it or
-    /// disagree.
-    pub(super) fn runs_as(&self) -> Option<String> {
+    /// disagree, or give it more rights than its account has.
+    pub(crate) fn runs_as(&self) -> Option<String> {
         let folders = ["/etc/systemd/system", "/lib/systemd/system", "/usr/lib/systemd/system"];
         let unit = folders.iter().find_map(|folder| self.text(&format!("{folder}/xrdp.service")));
         let mut said = Vec::new();
         if let Some(unit) = unit {
             // what is added to a unit elsewhere may say otherwise
             let added = folders.iter().any(|folder| self.way(&format!("{folder}/xrdp.service.d")).end.is_ok());
-            let user = unit.lines().rev().find_map(|line| line.trim().strip_prefix("User="));
-            said.push(if added { None } else { Some(user.unwrap_or("root").trim().to_owned()) });
+            let value = |name: &str| unit.lines().rev().find_map(|line| line.trim().strip_prefix(name));
+            let user = value("User=").unwrap_or("root").trim();
+            // the group of its own name is the one that it has anyway
+            let other = value("Group=").is_some_and(|group| group.trim() != user);
+            let more = other || RIGHTS.iter().any(|name| value(name).is_some());
+            // systemd.exec(5): also a number, or quoted
+            let named = user.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+            said.push((named && !added && !more).then(|| user.to_owned()));
         }
         if let Some(script) = self.text("/etc/init.d/xrdp") {
             let user = script.split_once("--chuid").map(|(_, rest)| rest.trim_start());
@@ -130,8 +167,16 @@ impl Machine {
         said.iter().all(|one| one.as_deref() == Some(&first)).then_some(first)
     }
 
+    /// Returns the name of the account with this number.
+    pub(crate) fn account_name(&self, number: u32) -> Option<String> {
+        let passwd = self.text("/etc/passwd")?;
+        let mut fields = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
+        let account = fields.find(|fields| fields.get(2).is_some_and(|own| own.parse() == Ok(number)))?;
+        Some((*account.first()?).to_owned())
+    }
+
     /// Looks up an account with its groups.
-    pub(super) fn account(&self, user: &str) -> Option<Account> {
+    pub(crate) fn account(&self, user: &str) -> Option<Account> {
         let passwd = self.text("/etc/passwd")?;
         let fields: Vec<&str> = passwd
             .lines()
@@ -147,6 +192,20 @@ impl Machine {
         Some(Account { uid, groups: groups.lines().filter_map(member).chain([own]).collect() })
     }
 
+    /// True if the machine's list of accounts has this one; `None` where that list could not be read.
+    pub(crate) fn has_account(&self, user: &str) -> Option<bool> {
+        let passwd = self.text("/etc/passwd")?;
+        Some(passwd.lines().any(|line| line.split(':').next() == Some(user)))
+    }
+
+    /// True if the machine has no such file; `None` where that could not be told.
+    pub(crate) fn lacks(&self, path: &str) -> Option<bool> {
+        match self.way(path).end {
+            Ok(_) => Some(false),
+            Err(kind) => (kind == ErrorKind::NotFound).then_some(true),
+        }
+    }
+
     fn group(&self, number: u32) -> Option<String> {
         let groups = self.text("/etc/group")?;
         let fields = groups.lines().map(|line| line.split(':').collect::<Vec<_>>());
@@ -154,10 +213,18 @@ impl Machine {
         Some((*named.next()?.first()?).to_owned())
     }
 
-    /// Records a file that xrdp is to read.
-    pub(super) fn file(&self, path: &str, account: Option<&Account>) -> XrdpFile {
-        let mut file =
-            XrdpFile { path: path.to_owned(), place: None, exists: None, readable: None, group: None, mode: None };
+    /// Records a file that a server is to read.
+    pub(crate) fn file(&self, path: &str, account: Option<&Account>) -> XrdpFile {
+        let mut file = XrdpFile {
+            path: path.to_owned(),
+            place: None,
+            exists: None,
+            readable: None,
+            contents: None,
+            group: None,
+            by_mode_alone: false,
+            mode: None,
+        };
         if !path.starts_with('/') {
             return file;
         }
@@ -171,6 +238,7 @@ impl Machine {
         };
         file.place = Some(place.display().to_string());
         file.exists = Some(true);
+        file.contents = about.is_dir().then_some(Contents::Folder);
         #[cfg(unix)]
         self.rights(&mut file, &way.folders, (place, about), account);
         #[cfg(not(unix))]
@@ -178,7 +246,8 @@ impl Machine {
         file
     }
 
-    /// Says whether the account may read a file, by the owners and modes of the file and of every folder on the way.
+    /// Says whether the account may read a file, by owners, modes and lists of rights: its own, and of all folders
+    /// on the way.
     #[cfg(unix)]
     fn rights(
         &self,
@@ -191,42 +260,50 @@ impl Machine {
 
         file.mode = Some(end.1.mode() & 0o7777);
         let Some(account) = account else { return };
-        let steps = || folders.iter().map(|(path, about)| (path, about, 0o1)).chain([(end.0, end.1, 0o4)]);
-        // lists of rights beside the modes may give more or less
-        if steps().any(|(path, ..)| has_list(&self.real(path))) {
-            return;
+        let steps = folders.iter().map(|(path, about)| (path, about, 0o1)).chain([(end.0, end.1, 0o4)]);
+        let mut shut = Vec::new();
+        for (path, about, wanted) in steps {
+            let Ok(list) = Acl::of(&self.real(path)) else { return };
+            let may = account.uid == 0
+                || match &list {
+                    Some(list) => list.lets((account.uid, &account.groups), (about.uid(), about.gid()), wanted),
+                    None => may(account, about, wanted),
+                };
+            if !may {
+                shut.push((path, about, wanted, list.is_some()));
+            }
         }
-        let may = |about: &Metadata, wanted: u32| {
-            let shift = if account.uid == about.uid() {
-                6
-            } else if account.groups.contains(&about.gid()) {
-                3
-            } else {
-                0
-            };
-            about.mode() >> shift & wanted == wanted
-        };
-        let shut: Vec<_> = steps().filter(|(_, about, wanted)| account.uid != 0 && !may(about, *wanted)).collect();
         file.readable = Some(shut.is_empty());
         let helps = |group: u32| {
             let opens = |about: &Metadata, wanted: u32| {
                 about.gid() == group && about.uid() != account.uid && about.mode() >> 3 & wanted == wanted
             };
-            group != 0 && shut.iter().all(|(_, about, wanted)| opens(about, *wanted))
+            // with a list, these bits are no rights of the group
+            group != 0 && shut.iter().all(|(_, about, wanted, list)| !list && opens(about, *wanted))
         };
-        let group = shut.first().map(|(_, about, _)| about.gid()).filter(|group| helps(*group));
-        file.group = group.and_then(|group| self.group(group));
+        let group = shut.first().map(|(_, about, ..)| about.gid()).filter(|group| helps(*group));
+        let powerful = |group: &String| POWERFUL.contains(&group.as_str());
+        file.group = group.and_then(|group| self.group(group)).filter(|group| !powerful(group));
+        if let [(path, about, _, false)] = shut[..] {
+            let unshared = about.gid() == 0
+                || about.mode() & 0o070 == 0
+                || self.group(about.gid()).is_some_and(|group| powerful(&group));
+            file.by_mode_alone = path == end.0 && about.is_file() && unshared && about.uid() != account.uid;
+        }
     }
 }
 
-/// True if a file has a list of rights of its own (a POSIX ACL), or that cannot be told.
+/// True if modes let the account do what is wanted.
 #[cfg(unix)]
-fn has_list(path: &Path) -> bool {
-    use rustix::io::Errno;
+fn may(account: &Account, about: &Metadata, wanted: u32) -> bool {
+    use std::os::unix::fs::MetadataExt as _;
 
-    let mut list = [0_u8; 16];
-    match rustix::fs::lgetxattr(path, "system.posix_acl_access", &mut list) {
-        Ok(_) => true,
-        Err(error) => error != Errno::NODATA && error != Errno::NOTSUP && error != Errno::NOENT,
-    }
+    let shift = if account.uid == about.uid() {
+        6
+    } else if account.groups.contains(&about.gid()) {
+        3
+    } else {
+        0
+    };
+    about.mode() >> shift & wanted == wanted
 }

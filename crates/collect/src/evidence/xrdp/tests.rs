@@ -1,5 +1,7 @@
 use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _, symlink};
 
+use evidence::state::Contents;
+
 use super::*;
 
 /// Root of a machine with an xrdp in it, removed with this value.
@@ -144,17 +146,142 @@ fn a_key_of_another_certificate_and_what_is_no_key() {
     assert_eq!((root.xrdp().subject, root.xrdp().key_matches), (None, None));
 }
 
+/// Measured with OpenSSL 3.0: it takes these as they are.
 #[test]
-fn what_stands_twice_is_not_guessed() {
+fn what_openssl_passes_over_is_no_fault() {
+    let root = Root::new("marks");
+    root.pair(0o644, 0o644);
+    for (name, before) in [("key.pem", "# Proc-Type: 4,ENCRYPTED removed\n"), ("cert.pem", "\u{FEFF}")] {
+        let text = fs::read_to_string(root.0.join("etc/ssl").join(name)).unwrap().replace('\n', "\t\n");
+        root.write(&format!("etc/ssl/{name}"), &format!("{before}{text}"), 0o644);
+    }
+    let xrdp = root.xrdp();
+    assert_eq!((xrdp.certificate.contents, xrdp.key.contents), (Some(Contents::Sound), Some(Contents::Sound)));
+    assert_eq!(xrdp.key_matches, Some(true));
+}
+
+#[test]
+fn a_unit_that_gives_more_rights_leaves_the_account_open() {
+    let root = Root::new("rights");
+    root.pair(0o644, 0o640);
+    fs::remove_file(root.0.join("etc/init.d/xrdp")).unwrap();
+    fs::create_dir_all(root.0.join("lib/systemd/system")).unwrap();
+    for (line, user) in [
+        ("Group=xrdp", Some("xrdp")),
+        ("Group=ssl-cert", None),
+        ("SupplementaryGroups=ssl-cert", None),
+        ("AmbientCapabilities=CAP_DAC_READ_SEARCH", None),
+        ("DynamicUser=yes", None),
+        ("User=107", None),
+    ] {
+        root.write("lib/systemd/system/xrdp.service", &format!("[Service]\nUser=xrdp\n{line}\n"), 0o644);
+        assert_eq!(root.xrdp().user.as_deref(), user, "{line}");
+    }
+}
+
+#[test]
+fn of_what_stands_twice_the_last_one_counts() {
     let root = Root::new("twice");
-    root.write("etc/xrdp/xrdp.ini", "[Globals]\n; xrdp\nport=3389\nport=3390\n", 0o644);
-    let state = root.read();
-    assert_eq!(state.xrdp[0].port, None);
-    assert!(state.unread.iter().any(|unread| unread.what == "port of xrdp.ini"), "{:?}", state.unread);
+    root.write("etc/xrdp/xrdp.ini", "[Globals]\r\n; xrdp\r\nport=3389\r\nport=3390\r\n", 0o644);
+    assert_eq!(root.xrdp().port.as_deref(), Some("3390"));
+}
+
+#[test]
+fn what_the_files_hold() {
+    let root = Root::new("contents");
+    root.pair(0o644, 0o644);
+    let text = |path: &str| fs::read_to_string(root.0.join(path)).unwrap();
+    let (certificate, key) = (text("etc/ssl/cert.pem"), text("etc/ssl/key.pem"));
+    let both = || {
+        let xrdp = root.xrdp();
+        (xrdp.certificate.contents.unwrap(), xrdp.key.contents.unwrap())
+    };
+    let holding = |certificate: &str, key: &str| {
+        root.write("etc/ssl/cert.pem", certificate, 0o644);
+        root.write("etc/ssl/key.pem", key, 0o644);
+        both()
+    };
+    let whole = format!("{certificate}{key}");
+    assert_eq!(both(), (Contents::Sound, Contents::Sound));
+    assert_eq!(holding(&whole, &whole), (Contents::Sound, Contents::Sound), "both in one file");
+    assert_eq!(holding("", ""), (Contents::Empty, Contents::Empty));
+    assert_eq!(holding(&key, &certificate), (Contents::Counterpart, Contents::Counterpart));
+    let half = |text: &str| text[..text.len() / 2].to_owned();
+    assert_eq!(holding(&half(&certificate), &half(&key)), (Contents::Foreign, Contents::Foreign));
+    assert_eq!(holding("\u{0}1", "0\u{1}"), (Contents::Foreign, Contents::Foreign), "as DER begins");
+    let newer = "-----BEGIN ENCRYPTED PRIVATE KEY-----\nAAAA\n-----END ENCRYPTED PRIVATE KEY-----\n";
+    assert_eq!(holding(&certificate, newer), (Contents::Sound, Contents::Encrypted));
+    let older = "-----BEGIN RSA PRIVATE KEY-----\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-256-CBC,00\n\nAAAA\n\
+                 -----END RSA PRIVATE KEY-----\n";
+    assert_eq!(holding(&certificate, older).1, Contents::Encrypted);
+    // a kind that is not known here may be one to OpenSSL
+    let other = "-----BEGIN DSA PRIVATE KEY-----\nAAAA\n-----END DSA PRIVATE KEY-----\n";
+    root.write("etc/ssl/key.pem", other, 0o644);
+    assert_eq!(root.xrdp().key.contents, None);
+    for name in ["cert.pem", "key.pem"] {
+        fs::remove_file(root.0.join("etc/ssl").join(name)).unwrap();
+        fs::create_dir(root.0.join("etc/ssl").join(name)).unwrap();
+    }
+    assert_eq!(both(), (Contents::Folder, Contents::Folder));
+}
+
+#[test]
+fn what_it_cannot_do_without() {
+    let root = Root::new("lacks");
+    let lacks = |text: &str| {
+        root.write("etc/xrdp/xrdp.ini", text, 0o644);
+        root.xrdp().lacks
+    };
+    assert_eq!(lacks(""), [NO_GLOBALS, NO_LOG, NO_SESMAN], "an empty file by its name");
+    assert_eq!(lacks("[Global]\nport=3389\n[Logging]\nLogFile=xrdp.log\n"), [NO_GLOBALS, NO_SESMAN]);
+    root.write("etc/xrdp/sesman.ini", "[Globals]\n", 0o644);
+    assert_eq!(lacks("[globals]\n[logging]\nlogfile=\n"), [NO_LOG]);
+    let wide: String = "[Globals]\n".chars().flat_map(|letter| [letter, '\0']).collect();
+    assert_eq!(lacks(&wide), [NO_GLOBALS, NO_LOG], "UTF-16");
+}
+
+#[test]
+fn the_account_and_what_it_may_read() {
+    let root = Root::new("account");
+    root.pair(0o644, 0o600);
+    let xrdp = root.xrdp();
+    assert_eq!((xrdp.account_exists, xrdp.file_readable, xrdp.key.by_mode_alone), (Some(true), Some(true), true));
+    root.write("etc/xrdp/xrdp.ini", INI, 0o600);
+    assert_eq!(root.xrdp().file_readable, Some(false));
+    // only root becomes another account
+    root.write("etc/xrdp/xrdp.ini", &INI.replace("port=3389", "runtime_user=other\nport=3389"), 0o644);
+    assert_eq!(root.xrdp().user.as_deref(), Some("xrdp"));
+    root.write("etc/init.d/xrdp", "start-stop-daemon --start --chuid root", 0o755);
+    let xrdp = root.xrdp();
+    assert_eq!((xrdp.user.as_deref(), xrdp.account_exists, xrdp.key.readable), (Some("other"), Some(false), None));
+    root.write("etc/init.d/xrdp", "start-stop-daemon --chuid xrdp", 0o755);
+    // a folder on the way is more than the mode of the file
+    fs::set_permissions(root.0.join("etc/ssl"), fs::Permissions::from_mode(0o700)).unwrap();
+    assert_eq!((root.xrdp().key.readable, root.xrdp().key.by_mode_alone), (Some(false), false));
+}
+
+#[test]
+fn suites_that_are_not_known_here_are_told() {
+    for sound in ["HIGH", "HIGH:!aNULL:!MD5", "DEFAULT", "ECDHE+AESGCM:ECDHE", "ALL, @STRENGTH"] {
+        assert!(is_usual(sound), "{sound}");
+    }
+    for doubtful in ["FOO", "eNULL", "HIGH:!HIGH", "HIGH:-AES", "high", "@SECLEVEL=5:HIGH"] {
+        assert!(!is_usual(doubtful), "{doubtful}");
+    }
+    let root = Root::new("suites");
+    root.write("etc/xrdp/xrdp.ini", &INI.replace("port=3389", "tls_ciphers=FOO\nport=3389"), 0o644);
+    assert!(root.read().unread.iter().any(|unread| unread.what == "tls_ciphers of xrdp.ini"));
 }
 
 #[test]
 fn only_its_own_file_is_recognised() {
+    let named = |name: &str, head: &[u8]| named(Path::new(name), head).is_some();
+    assert!(
+        named("/x/xrdp.ini", b"[Globals]\n")
+            && named("xrdp.ini", b"")
+            && !named("xrdp.ini", b"\x7FELF\x02\0\xFF\xFE\xFD\xFC")
+    );
+    assert!(!named("xrdp.log", b"[Globals]\n"));
     assert!(recognises(INI.as_bytes()));
     for other in ["[Globals]\nport=3389\n", "; xrdp\nport=3389\n", "[global]\nworkgroup=xrdp\nport=1\n"] {
         assert!(!recognises(other.as_bytes()), "{other}");

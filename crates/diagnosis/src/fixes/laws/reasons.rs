@@ -27,11 +27,16 @@ const PREPARES: Why =
 
 pub(super) const LISTED: &[(&str, &str, Why)] = &[
     ("name-not-found", "flush-dns", Wire),
+    ("name-server-failure", "try-another-client", Wire),
+    ("name-server-failure", "flush-dns", Wire),
     ("name-server-unreachable", "try-another-client", Wire),
     ("name-server-unreachable", "flush-dns", Wire),
+    ("name-sinkholed", "flush-dns", Wire),
+    ("hosts-file-overrides-dns", "remove-hosts-entry", Wire),
+    ("hosts-file-overrides-dns", "flush-dns", Wire),
+    ("wrong-search-suffix", "try-another-client", Wire),
     ("name-points-elsewhere", "flush-dns", Wire),
     ("split-answers", "flush-dns", Wire),
-    ("ipv6-path-broken", "flush-dns", Wire),
     ("host-unreachable", "wake-host", Wire),
     ("host-unreachable", "open-firewall-for-rdp", Wire),
     ("host-unreachable", "flush-dns", Wire),
@@ -48,6 +53,13 @@ pub(super) const LISTED: &[(&str, &str, Why)] = &[
     ("listener-overloaded", "limit-rdp-addresses", Wire),
     ("listener-overloaded", "restart-services", Wire),
     ("listener-overloaded", "raise-outstanding-connections", Wire),
+    (
+        "system-files-damaged",
+        "repair-system-files",
+        Other("what DISM and sfc put back, no recorded setting tells before"),
+    ),
+    ("listener-port-taken", "find-program-on-port", Person),
+    ("listener-port-taken", "set-listener-port", Other("which port is free instead is for a person to say")),
     ("not-an-rdp-service", "find-program-on-port", Wire),
     ("not-an-rdp-service", "flush-dns", Wire),
     ("not-an-rdp-service", "set-listener-port", Wire),
@@ -155,7 +167,7 @@ pub(super) const LISTED: &[(&str, &str, Why)] = &[
 /// True for a question that recorded settings answer: the registry, services, key files and `.rdp` files.
 fn of_settings(need: &Need) -> bool {
     let place = need.as_key().or(need.as_service());
-    place.is_some() || [Need::KEY_FOLDER, Need::RDP_FILE].contains(need)
+    place.is_some() || [Need::KEY_FOLDER, Need::RDP_FILE, Need::PORTS, Need::FILES].contains(need)
 }
 
 /// True for a question that any record of a machine answers.

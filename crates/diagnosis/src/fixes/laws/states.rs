@@ -5,11 +5,11 @@ use std::collections::BTreeMap;
 use evidence::key_names::{RDP_KEY, key_digits};
 use evidence::moment::rfc3339;
 use evidence::rdp_file::{RdpFile, RdpFileRecord, RdpSignature};
-use evidence::sketch::{key_file, stored, xrdp};
+use evidence::sketch::{gnome, key_file, stored, xrdp};
 use evidence::state::{
-    CIPHER_POLICY, COMPUTER_NAME, CRYPTOGRAPHY, FIPS, FIREWALL_RULES, KEYS, LISTENER, Part, RegistryData, RegistryKey,
-    STORE_MY, STORE_REMOTE_DESKTOP, Service, State, StoredCertificate, TERMINAL_SERVER, TERMSERVICE, WINDOWS, WINLOGON,
-    Xrdp,
+    CIPHER_POLICY, COMPUTER_NAME, CRYPTOGRAPHY, Contents, FIPS, FIREWALL_RULES, Fate, GnomeRemoteDesktop, KEYS,
+    LISTENER, LinuxFirewall, Part, RegistryData, RegistryKey, STORE_MY, STORE_REMOTE_DESKTOP, Service, State,
+    StoredCertificate, TERMINAL_SERVER, TERMSERVICE, WINDOWS, WINLOGON, Xrdp,
 };
 use time::Duration;
 
@@ -109,6 +109,19 @@ pub(super) const SHOWN: &[Pair] = &[
     not_shown("private-key-unusable", "let-xrdp-read-its-key", || {
         linux(|xrdp| (xrdp.key.readable, xrdp.key.group) = (Some(false), Some("ssl-cert".to_owned())))
     }),
+    not_shown("private-key-unusable", "share-key-with-xrdp", || {
+        linux(|xrdp| (xrdp.key.readable, xrdp.key.by_mode_alone) = (Some(false), true))
+    }),
+    not_shown("private-key-unusable", "swap-xrdp-files", || {
+        linux(|xrdp| {
+            for file in [&mut xrdp.certificate, &mut xrdp.key] {
+                file.contents = Some(Contents::Counterpart);
+            }
+        })
+    }),
+    not_shown("tls-version-mismatch", "set-xrdp-tls-versions", || {
+        linux(|xrdp| xrdp.ssl_protocols = Some("TLS1.2".to_owned()))
+    }),
     not_shown("private-key-unusable", "make-xrdp-certificate", || linux(|xrdp| xrdp.key.readable = Some(false))),
     not_shown("certificate-binding-stale", "make-xrdp-certificate", || linux(|xrdp| xrdp.key.exists = Some(false))),
     not_shown("certificate-key-mismatch", "make-xrdp-certificate", || linux(|xrdp| xrdp.key_matches = Some(false))),
@@ -116,7 +129,26 @@ pub(super) const SHOWN: &[Pair] = &[
     not_shown("standard-security-only", "offer-tls-in-xrdp", || {
         linux(|xrdp| xrdp.security_layer = Some("rdp".to_owned()))
     }),
+    not_shown("firewall-blocks-rdp", "open-linux-firewall-for-rdp", || {
+        let firewall =
+            LinuxFirewall { tool: "ufw".to_owned(), part: "IPv4".to_owned(), otherwise: Fate::Drop, rules: Vec::new() };
+        linux(|_| {})
+            .into_iter()
+            .map(|mut states| {
+                states[0].linux_firewalls.push(firewall.clone());
+                states
+            })
+            .collect()
+    }),
     not_shown("port-closed", "set-xrdp-port", || linux(|xrdp| xrdp.port = Some("33x9".to_owned()))),
+    not_shown("private-key-unusable", "make-gnome-certificate", || desktop(|gnome| gnome.key.readable = Some(false))),
+    not_shown("certificate-binding-stale", "make-gnome-certificate", || {
+        desktop(|gnome| gnome.key.exists = Some(false))
+    }),
+    not_shown("certificate-key-mismatch", "make-gnome-certificate", || {
+        desktop(|gnome| gnome.key_matches = Some(false))
+    }),
+    not_shown("certificate-expired", "make-gnome-certificate", || desktop(|gnome| gnome.not_after = Some(days(-1)))),
     ruled_out("rdp-file-misconfigured", "repair-rdp-file", without_credssp),
     ruled_out("rdp-file-signature-broken", "sign-rdp-file", signature_broken),
 ];
@@ -261,6 +293,14 @@ fn linux(change: fn(&mut Xrdp)) -> Vec<Vec<State>> {
     change(&mut xrdp);
     let taken_at = Some(rfc3339(NOW));
     one(State { computer: Some("SERVER01".to_owned()), taken_at, xrdp: vec![xrdp], ..State::default() })
+}
+
+/// A desktop of GNOME that is sound but for this.
+fn desktop(change: fn(&mut GnomeRemoteDesktop)) -> Vec<Vec<State>> {
+    let mut gnome = gnome();
+    change(&mut gnome);
+    let taken_at = Some(rfc3339(NOW));
+    one(State { computer: Some("SERVER01".to_owned()), taken_at, gnome: vec![gnome], ..State::default() })
 }
 
 /// A server on which nothing is wrong.

@@ -8,7 +8,7 @@ use crate::as_client::{client_hello_asked, client_suites_known, first_offer, ser
 use crate::case::Case;
 use crate::mtu::answers_are_too_large;
 use crate::need::{Again, Asking, Kind, Need, Of, Patience, Question};
-use crate::tries::{settled, varied};
+use crate::tries::{COUNTED, settled, varied};
 
 static PATIENT_HANDSHAKE: Kind = Kind {
     name: "patient-handshake",
@@ -64,8 +64,8 @@ static FURTHER_HANDSHAKES: Kind = Kind {
 
 static REPEATED: Kind = Kind {
     name: "repeated",
-    words: |_| "whether the same goes well each time".to_owned(),
-    answered: |_, _| false,
+    words: |_| "whether the same goes well each time, on more connections than this run made".to_owned(),
+    answered: |case, _| case.tcp().count() >= COUNTED,
     asking: Some(Asking {
         again: Again::Never,
         askable: |case, _| case.tls_accepted().is_some(),
@@ -74,7 +74,8 @@ static REPEATED: Kind = Kind {
 };
 
 impl Need {
-    /// Asks everything again. No proof needs it; the planner puts it where somebody saw the host fail.
+    /// Asks everything again. The planner puts it when nothing else is left: once, or a few times where somebody saw
+    /// the host fail.
     pub const REPEATED: Self = Self::new(&REPEATED, Of::Nothing);
     /// Sends the first ClientHello, which was left without an answer, again, and gives it more time.
     pub const PATIENT_HANDSHAKE: Self = Self::new(&PATIENT_HANDSHAKE, Of::Nothing);

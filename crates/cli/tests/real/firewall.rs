@@ -1,0 +1,156 @@
+//! The firewall of a host with Linux that lets nobody in to a real xrdp, by each tool that may be in charge: opened for
+//! one address by that tool, met by a client in another network namespace, and closed again to the byte.
+
+use crate::repair::inside;
+use crate::support::programs;
+
+/// A sound xrdp, a client behind a cable that has two addresses, and what is done with each firewall.
+const WORDS: &str = r#"
+usermod -aG ssl-cert xrdp; start
+unshare -n sleep 600 & client=$!
+for i in $(seq 100); do [ "$(readlink /proc/$client/ns/net)" != "$(readlink /proc/self/ns/net)" ] && break; sleep 0.05; done
+ip link add host type veth peer name client
+ip link set client netns $client
+ip addr add 10.213.9.1/24 dev host; ip link set host up
+away() { nsenter -t $client -n "$@"; }
+away ip addr add 10.213.9.2/24 dev client; away ip addr add 10.213.9.3/24 dev client; away ip link set client up
+meets() {
+  away ip route replace 10.213.9.1/32 dev client src "10.213.9.$2"
+  for i in $(seq 3); do away timeout 2 bash -c '</dev/tcp/10.213.9.1/3389' 2>/dev/null && { echo "$1=in"; return; }; done
+  echo "$1=out"
+}
+rules() { nft -s list ruleset 2>/dev/null | sha256sum; }
+# the first rule that ufw takes out also puts its chains for limits in order, whoever asks for it
+ufw_on() { ufw --force enable; ufw allow 9/tcp; ufw delete allow 9/tcp; } >/dev/null
+same() { [ "$before" = "$(hash)" ] && [ "$rules" = "$(rules)" ]; echo "$1=$?"; }
+opened() {
+  before=$(hash); rules=$(rules)
+  meets before 2
+  "$program" fix; echo "alone=$?"
+  "$program" fix --addresses 10.213.9.2 >/run/plan; echo "plan=$?"; cat /run/plan; same planned
+  "$program" fix --addresses 10.213.9.2 --apply --yes; echo "apply=$?"
+  meets after 2; meets other 3
+  "$program" fix | grep -q firewall-blocks-rdp; echo "told-after=$?"
+  "$program" undo --yes; echo "undo=$?"; same undone; meets undone 2
+  "$program" history
+  # nobody confirms
+  "$program" fix --addresses 10.213.9.2 --apply --yes --confirm-within 2s >/dev/null; echo "waits=$?"
+  for i in $(seq 200); do [ "$before" = "$(hash)" ] && [ "$rules" = "$(rules)" ] && break; sleep 0.1; done
+  same reverted; meets reverted 2
+}
+"#;
+
+/// Lines that every firewall has to bring about.
+const LINES: &[&str] = &[
+    "before=out",
+    "By hand: firewall-blocks-rdp",
+    "alone=1",
+    "plan=1",
+    "planned=0",
+    "Applied, not yet visible",
+    "apply=2",
+    "after=in",
+    "other=out",
+    "told-after=1",
+    "undo=0",
+    "undone=0",
+    "undone=out",
+    "open-linux-firewall-for-rdp: undone",
+    "waits=2",
+    "reverted=0",
+    "reverted=out",
+];
+
+fn opened(tools: &[&str], script: &str, more: &[&str]) {
+    if !programs(tools) {
+        return;
+    }
+    let Some(told) = inside(&[WORDS, script].concat()) else { return };
+    for line in LINES.iter().chain(more) {
+        assert!(told.contains(line), "{line:?} is missing: {told}");
+    }
+}
+
+#[test]
+fn ufw_has_no_rule_for_the_port() {
+    let script = "ufw_on; ufw allow 22/tcp >/dev/null; opened";
+    opened(&["ufw", "nft", "nsenter"], script, &["ufw has no rule that lets anybody in to port 3389"]);
+}
+
+/// Leaves out whom another rule keeps out: the new one comes right before the one that is for everybody.
+#[test]
+fn ufw_has_a_rule_that_keeps_everybody_out() {
+    let script = "ufw_on; ufw deny from 10.213.9.3 >/dev/null; ufw reject 3389/tcp >/dev/null
+        opened
+        \"$program\" fix --addresses 10.213.9.0/24 fd00::/8 --apply --yes >/dev/null; echo \"network=$?\"
+        meets within 2; meets barred 3; ufw status numbered
+        # without the program
+        sh \"$(ls -d /var/lib/rdpdoctor/0* | tail -1)/restore.sh\" >/dev/null; echo \"script=$?\"
+        [ \"$before\" = \"$(hash)\" ]; echo \"restored=$?\"; meets restored 2
+        cat /etc/ufw/user.rules | grep tuple";
+    let more = [
+        "rule 2 of ufw refuses every connection",
+        "network=2",
+        "within=in",
+        "barred=out",
+        "script=0",
+        "restored=out",
+        "restored=0",
+    ];
+    opened(&["ufw", "nft", "nsenter"], script, &more);
+}
+
+/// Starts firewalld with a bus of its own.
+const FIREWALLD: &str = "mkdir -p /run/dbus; dbus-daemon --system --fork
+    firewalld --nofork --nopid >/run/firewalld.log 2>&1 & daemon=$!
+    for i in $(seq 200); do firewall-cmd --state >/dev/null 2>&1 && break; sleep 0.1; done
+";
+
+#[test]
+fn firewalld_has_no_rule_for_the_port() {
+    let script = "opened; firewall-cmd --zone=public --list-all; ls /etc/firewalld/zones; kill $daemon";
+    let more = ["firewalld's zone public has no rule that lets anybody in to port 3389"];
+    opened(&["firewalld", "dbus-daemon", "nft", "nsenter"], &[FIREWALLD, script].concat(), &more);
+}
+
+/// A zone that somebody has changed before keeps its file, and one of the rules keeps everybody out.
+#[test]
+fn firewalld_has_a_rule_that_keeps_everybody_out() {
+    let script = "for how in '' --permanent; do
+            firewall-cmd $how --add-rich-rule='rule family=\"ipv4\" port port=\"3389\" protocol=\"tcp\" drop' >/dev/null
+            firewall-cmd $how --add-service=http >/dev/null
+        done
+        firewall-cmd --add-port=8443/tcp >/dev/null
+        opened; firewall-cmd --query-port=8443/tcp && echo runtime-kept; kill $daemon";
+    let more = ["firewalld's zone public drops every connection to port 3389", "runtime-kept"];
+    opened(&["firewalld", "dbus-daemon", "nft", "nsenter"], &[FIREWALLD, script].concat(), &more);
+}
+
+#[test]
+fn a_chain_of_nftables_keeps_everybody_out() {
+    let script = "nft add table inet filter
+        nft add chain inet filter input '{ type filter hook input priority 0 ; policy drop ; }'
+        nft add rule inet filter input ct state established,related accept
+        nft add rule inet filter input iifname lo accept; opened";
+    let more = ["the chain inet filter input of nftables has no rule that lets anybody in to port 3389"];
+    opened(&["nft", "nsenter"], script, &more);
+}
+
+/// A firewall that lets somebody in is no fault, and neither is one that is switched off.
+#[test]
+fn near_misses() {
+    if !programs(&["ufw", "nft", "nsenter"]) {
+        return;
+    }
+    let script = "state() { \"$program\" fix >/run/told; echo \"$1=$?\"; grep firewall /run/told; }
+        state off; ufw --force enable >/dev/null; ufw allow from 10.213.9.0/24 to any port 3389 >/dev/null; state some
+        ufw --force reset >/dev/null; ufw --force enable >/dev/null
+        sed -i '/^# End required lines/a -A ufw-before-input -p tcp --dport 3389 -j ACCEPT' /etc/ufw/before.rules; ufw reload
+        state hand; meets hand 2
+        \"$program\" fix --addresses 0.0.0.0/0 2>&1; echo \"wide=$?\"";
+    let Some(told) = inside(&[WORDS, script].concat()) else { return };
+    for line in ["off=0", "some=0", "hand=0", "hand=in", "wide=3"] {
+        assert!(told.contains(line), "{line:?} is missing: {told}");
+    }
+    assert!(!told.contains("firewall-blocks-rdp"), "{told}");
+}
