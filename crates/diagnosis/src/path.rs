@@ -94,12 +94,16 @@ fn came_through(figures: &TcpFigures) -> bool {
     figures.acknowledged > 1
 }
 
+/// Returns the packets that were sent again in vain: behind what was never acknowledged the connection may have been
+/// cut, and not by chance.
+fn vain(figures: &TcpFigures) -> u64 {
+    figures.timeouts.saturating_add(figures.outstanding)
+}
+
 /// Returns the packets to the host that were lost, or whose acknowledgement was lost unnoticed by the host.
 pub fn there(case: Case<'_>) -> Share {
     counted(case).fold(Share { lost: 0, of: 0 }, |share, seen| {
-        // behind what was never acknowledged the connection may have been cut, and not by chance
-        let vain = seen.timeouts.saturating_add(seen.outstanding);
-        let lost = [seen.syn_again, seen.needless, vain].into_iter().fold(seen.again, u64::saturating_sub);
+        let lost = [seen.syn_again, seen.needless, vain(seen)].into_iter().fold(seen.again, u64::saturating_sub);
         share.add(lost, seen.sent)
     })
 }
@@ -118,6 +122,13 @@ pub fn lossy(case: Case<'_>) -> bool {
 pub fn sampled(case: Case<'_>) -> bool {
     let (samples, lost) = (samples(case).len(), there(case).lost + back(case).lost);
     samples >= SAMPLES || samples >= SAMPLES_LEAST && (lost == 0 || lossy(case))
+}
+
+/// True if a counted connection was cut off: all came through up to some point and nothing behind it, which is not by
+/// chance. Counting the packets of more of them takes long and tells nothing of loss.
+pub fn cut_off(case: Case<'_>) -> bool {
+    let counted = figures(case).filter(|(seen, _)| seen.value.plan.pieces && seen.value.came == Came::Tcp);
+    counted.map(|(_, figures)| figures).any(|figures| figures.again <= vain(figures))
 }
 
 /// True if a connection that was made for something else met something odd: a packet that was sent again or came out of
@@ -240,7 +251,9 @@ pub(crate) mod tests {
             let sketch = (0..12).fold(host("192.0.2.7").nla(), |sketch, _| sketch.with(Fact::Path(cut)));
             let all = usize::try_from(12 * sent).unwrap();
             assert_eq!(sketch.with_case(there), Share { lost: 0, of: all });
-            assert!(!sketch.with_case(lossy));
+            assert!(!sketch.with_case(lossy) && sketch.with_case(cut_off));
+            let lost = PathTry { figures: cut.figures.map(|figures| TcpFigures { again: 6, ..figures }), ..cut };
+            assert!(!host("192.0.2.7").nla().with(Fact::Path(lost)).with_case(cut_off), "one was lost by chance");
         }
     }
 

@@ -19,7 +19,7 @@ static PATH_SAMPLES: Kind = Kind {
     answered: |case, _| path::sampled(case),
     asking: Some(Asking {
         again: Again::Never,
-        askable: |case, _| path::odd(case) && !mtu::answers_are_too_large(case),
+        askable: |case, _| path::odd(case) && !mtu::answers_are_too_large(case) && !path::cut_off(case),
         question: |_, _, all| Question { path: PathPlan { pieces: true, ..PathPlan::default() }, ..all.bare() },
     }),
 };
