@@ -231,14 +231,14 @@ fn of_aspect(
 
 /// Lists the stages that both pass and for which the broken one takes far longer.
 fn slower(pair: &Pair<'_>) -> impl Iterator<Item = Difference> {
-    let took = |side: &Side, stage| side.stages.get(&stage).and_then(|passed| passed.seconds);
+    let took = |side: &Side, stage| side.stages.get(&stage).filter(|seen| seen.passed()).and_then(|seen| seen.seconds);
     Stage::ALL.into_iter().filter_map(move |stage| {
         let (working, broken) = (took(pair.working, stage)?, took(pair.broken, stage)?);
         (broken >= SLOW && broken >= working * FACTOR).then(|| Difference {
             aspect: "answer-time".to_owned(),
             stage,
             severity: Severity::Advisory,
-            working: format!("answers within {working:.1} s"),
+            working: format!("answers within {:.1} s", working.max(0.1)),
             broken: format!("answers after {broken:.1} s"),
             meaning: "a client that waits less long than that gives up, and each connection is slow".to_owned(),
             explains: Vec::new(),

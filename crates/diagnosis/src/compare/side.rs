@@ -42,6 +42,13 @@ pub(super) struct Passed {
     pub text: String,
 }
 
+impl Passed {
+    /// True if the stage was gone through, with or without trouble.
+    pub(super) fn passed(&self) -> bool {
+        matches!(self.outcome, Outcome::Passed | Outcome::Degraded)
+    }
+}
+
 /// One of the two: what its report says, made safe to print and bounded.
 #[derive(Debug)]
 pub struct Side {

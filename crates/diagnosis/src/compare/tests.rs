@@ -78,6 +78,10 @@ fn a_stage_that_takes_far_longer_is_told_with_its_times() {
     for (working, broken) in [(7.5, 0.1), (0.1, 2.0), (4.0, 7.5)] {
         assert!(compare(&taking(working), &taking(broken)).differences.is_empty(), "{working} {broken}");
     }
+    // time that was waited in vain is none in which anything was answered
+    let mut silent = taking(7.5);
+    silent.stages.get_mut(&Stage::Tls).unwrap().outcome = Outcome::Failed;
+    assert!(!aspects(&compare(&taking(0.1), &silent)).contains(&"answer-time"));
 }
 
 #[test]
