@@ -1,6 +1,6 @@
 //! The sentences of `messages.rs` in a text: word for word, or by their telling words.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::LazyLock;
 
 use super::about::About;
@@ -50,11 +50,15 @@ struct Pattern {
     /// Runs of words, with a gap between each two.
     runs: Vec<Vec<String>>,
     words: usize,
+    /// Each of its words once, with its weight.
+    weights: Vec<(String, f64)>,
+    /// The weight of all of them.
+    whole: f64,
 }
 
 impl Pattern {
-    fn distinct(&self) -> HashSet<&String> {
-        self.runs.iter().flatten().collect()
+    fn weight(&self, word: &str) -> f64 {
+        self.weights.iter().find(|(other, _)| other == word).map_or(0.0, |(_, weight)| *weight)
     }
 }
 
@@ -62,12 +66,8 @@ struct Patterns {
     all: Vec<Pattern>,
     /// The rarest word of the first run, and where it stands in it.
     anchors: HashMap<String, Vec<(usize, usize)>>,
-    /// Weight of each word, and the sentences that have it.
-    words: HashMap<String, (f64, Vec<usize>)>,
-    /// The weight of each sentence.
-    whole: Vec<f64>,
-    /// The rarest word of each sentence: without it a line says something else.
-    telling: Vec<String>,
+    /// The sentences by their rarest word: without it a line says something else.
+    telling: HashMap<String, Vec<usize>>,
 }
 
 static PATTERNS: LazyLock<Patterns> = LazyLock::new(Patterns::new);
@@ -77,38 +77,37 @@ impl Patterns {
         let one = |message: &'static Message, text: &str| {
             let run = |part: &str| Tokens::of(part).iter().map(str::to_owned).collect::<Vec<_>>();
             let runs: Vec<Vec<String>> = text.split('*').map(run).filter(|run| !run.is_empty()).collect();
-            Pattern { message, words: runs.iter().map(Vec::len).sum(), runs }
+            let distinct: BTreeSet<&String> = runs.iter().flatten().collect();
+            let weights = distinct.into_iter().map(|word| (word.clone(), 0.0)).collect();
+            Pattern { message, words: runs.iter().map(Vec::len).sum(), runs, weights, whole: 0.0 }
         };
-        let all: Vec<Pattern> = messages::all()
+        let mut all: Vec<Pattern> = messages::all()
             .iter()
             .flat_map(|message| message.says.iter().map(move |text| one(message, text)))
             .collect();
-        let mut words: HashMap<String, (f64, Vec<usize>)> = HashMap::new();
-        for (number, pattern) in all.iter().enumerate() {
-            for word in pattern.distinct() {
-                words.entry(word.clone()).or_default().1.push(number);
+        let mut having: HashMap<String, u32> = HashMap::new();
+        for (word, _) in all.iter().flat_map(|pattern| &pattern.weights) {
+            *having.entry(word.clone()).or_default() += 1;
+        }
+        let sentences = f64::from(u32::try_from(all.len()).unwrap_or(u32::MAX));
+        let (mut anchors, mut telling) = (HashMap::<_, Vec<_>>::new(), HashMap::<_, Vec<_>>::new());
+        for (number, pattern) in all.iter_mut().enumerate() {
+            for (word, weight) in &mut pattern.weights {
+                *weight = having.get(word).map_or(0.0, |having| (sentences / f64::from(*having)).ln());
             }
-        }
-        let count = |number: usize| f64::from(u32::try_from(number).unwrap_or(u32::MAX));
-        for (weight, having) in words.values_mut() {
-            *weight = (count(all.len()) / count(having.len())).ln();
-        }
-        let weight = |word: &String| words.get(word).map_or(0.0, |(weight, _)| *weight);
-        let mut anchors: HashMap<String, Vec<(usize, usize)>> = HashMap::new();
-        for (number, pattern) in all.iter().enumerate() {
+            pattern.whole = pattern.weights.iter().map(|(_, weight)| weight).sum();
             let Some(first) = pattern.runs.first() else { continue };
+            let weight = |word: &str| pattern.weight(word);
             let rarest = first.iter().enumerate().max_by(|a, b| weight(a.1).total_cmp(&weight(b.1)));
             if let Some((at, word)) = rarest {
                 anchors.entry(word.clone()).or_default().push((number, at));
             }
+            let rarest = pattern.weights.iter().max_by(|a, b| a.1.total_cmp(&b.1).then(b.0.cmp(&a.0)));
+            if let Some((word, _)) = rarest {
+                telling.entry(word.clone()).or_default().push(number);
+            }
         }
-        let whole = all.iter().map(|pattern| pattern.distinct().into_iter().map(weight).sum()).collect();
-        let telling = all.iter().map(|pattern| {
-            let rarest = pattern.distinct().into_iter().max_by(|a, b| weight(a).total_cmp(&weight(b)).then(b.cmp(a)));
-            rarest.cloned().unwrap_or_default()
-        });
-        let telling = telling.collect();
-        Self { all, anchors, words, whole, telling }
+        Self { all, anchors, telling }
     }
 
     /// The sentences that stand there word for word.
@@ -140,7 +139,7 @@ impl Patterns {
     fn everyday(&self, number: usize) -> bool {
         let pattern = &self.all[number];
         let words = f64::from(u32::try_from(pattern.words).unwrap_or(u32::MAX));
-        pattern.words <= FEW && !pattern.message.generic && self.whole[number] < EVERYDAY * words
+        pattern.words <= FEW && !pattern.message.generic && pattern.whole < EVERYDAY * words
     }
 
     /// The sentences whose telling words stand in one line, or in two that follow each other.
@@ -170,42 +169,42 @@ impl Patterns {
     }
 
     fn nearest(&self, words: &[&str], about: &About) -> Option<&Pattern> {
-        let shares = self
-            .shares(words)
-            .into_iter()
-            .filter(|(number, share)| *share >= NEAR && (about.ours || !self.everyday(*number)))
-            .filter(|(number, _)| words.contains(&self.telling[*number].as_str()));
-        let best = shares.max_by(|a, b| {
-            let (one, other) = (self.whole[a.0], self.whole[b.0]);
+        let shares = self.shares(words).into_iter();
+        let near = shares.filter(|(number, share)| *share >= NEAR && (about.ours || !self.everyday(*number)));
+        let best = near.max_by(|a, b| {
+            let (one, other) = (self.all[a.0].whole, self.all[b.0].whole);
             a.1.total_cmp(&b.1).then(one.total_cmp(&other)).then(b.0.cmp(&a.0))
         });
         best.map(|(number, _)| &self.all[number])
     }
 
-    /// How much of each sentence's weight is in these words, where they have enough in common to be compared at all.
+    /// How much of each sentence's weight is in these words, where its telling word is among them and they have enough
+    /// in common to be compared at all.
     fn shares(&self, words: &[&str]) -> Vec<(usize, f64)> {
-        let mut shared: HashMap<usize, (f64, usize)> = HashMap::new();
-        for word in words.iter().collect::<HashSet<_>>() {
-            let Some((weight, having)) = self.words.get(*word) else { continue };
-            for number in having {
-                let entry = shared.entry(*number).or_default();
-                entry.0 += weight;
-                entry.1 += 1;
+        let distinct: HashSet<&str> = words.iter().copied().collect();
+        let told = distinct.iter().filter_map(|word| self.telling.get(*word)).flatten();
+        let share = |number: &usize| {
+            let pattern = &self.all[*number];
+            // a line that is much longer has its words by chance
+            if words.len() > 2 * pattern.words + 12 {
+                return None;
             }
-        }
-        // a line that is much longer has its words by chance
-        let long = |number: usize| words.len() > 2 * self.all[number].words + 12;
-        // without one of its words a short sentence says something else, such as that it can connect; very few words
-        // stand somewhere in many a line
-        let enough = |number: usize| match self.all[number].distinct().len() {
-            WORDS => usize::MAX,
-            short @ WORDS..=SHORT => short,
-            _ => WORDS,
+            let (mut weight, mut common) = (0.0, 0);
+            for (_, one) in pattern.weights.iter().filter(|(word, _)| distinct.contains(word.as_str())) {
+                weight += one;
+                common += 1;
+            }
+            // without one of its words a short sentence says something else, such as that it can connect; very few words
+            // stand somewhere in many a line
+            let enough = match pattern.weights.len() {
+                WORDS => usize::MAX,
+                short @ WORDS..=SHORT => short,
+                _ => WORDS,
+            };
+            let compared = weight >= WEIGHT && common >= enough;
+            compared.then(|| (*number, weight / pattern.whole.max(f64::MIN_POSITIVE)))
         };
-        let compared = shared
-            .into_iter()
-            .filter(|(number, (weight, common))| !long(*number) && *weight >= WEIGHT && *common >= enough(*number));
-        compared.map(|(number, (weight, _))| (number, weight / self.whole[number].max(f64::MIN_POSITIVE))).collect()
+        told.filter_map(share).collect()
     }
 }
 
