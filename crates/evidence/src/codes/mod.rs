@@ -19,42 +19,49 @@ pub use number::{Reading, readings};
 
 use crate::{Role, Stage};
 
+/// Names a table, `data/codes/NAME.toml`, which `build.rs` has written as JSON.
+macro_rules! table {
+    ($name:literal) => {
+        include_str!(concat!(env!("OUT_DIR"), "/", $name, ".json"))
+    };
+}
+
 /// Tables of the families, in the order in which a number without context is most likely meant.
 const FILES: &[&str] = &[
-    include_str!("../../data/codes/pair.toml"),
-    include_str!("../../data/codes/disconnect.toml"),
-    include_str!("../../data/codes/gateway.toml"),
-    include_str!("../../data/codes/extended.toml"),
-    include_str!("../../data/codes/event-client.toml"),
-    include_str!("../../data/codes/event-schannel.toml"),
-    include_str!("../../data/codes/event-rcm.toml"),
-    include_str!("../../data/codes/event-rdpcorets.toml"),
-    include_str!("../../data/codes/errinfo.toml"),
-    include_str!("../../data/codes/hresult.toml"),
-    include_str!("../../data/codes/ntstatus.toml"),
-    include_str!("../../data/codes/proxy.toml"),
-    include_str!("../../data/codes/win32.toml"),
-    include_str!("../../data/codes/negotiation.toml"),
-    include_str!("../../data/codes/licence.toml"),
-    include_str!("../../data/codes/tls-alert.toml"),
-    include_str!("../../data/codes/event-lsm.toml"),
-    include_str!("../../data/codes/event-termdd.toml"),
-    include_str!("../../data/codes/event-security.toml"),
-    include_str!("../../data/codes/event-system.toml"),
-    include_str!("../../data/codes/authorisation.toml"),
-    include_str!("../../data/codes/rdstls.toml"),
-    include_str!("../../data/codes/fatal-error.toml"),
-    include_str!("../../data/codes/logon-error.toml"),
-    include_str!("../../data/codes/licence-transition.toml"),
-    include_str!("../../data/codes/event-gateway.toml"),
-    include_str!("../../data/codes/event-broker.toml"),
-    include_str!("../../data/codes/event-avd.toml"),
-    include_str!("../../data/codes/event-programs.toml"),
-    include_str!("../../data/codes/freerdp.toml"),
-    include_str!("../../data/codes/xfreerdp-exit.toml"),
-    include_str!("../../data/codes/errno.toml"),
-    include_str!("../../data/codes/kerberos.toml"),
-    include_str!("../../data/codes/guacamole.toml"),
+    table!("pair"),
+    table!("disconnect"),
+    table!("gateway"),
+    table!("extended"),
+    table!("event-client"),
+    table!("event-schannel"),
+    table!("event-rcm"),
+    table!("event-rdpcorets"),
+    table!("errinfo"),
+    table!("hresult"),
+    table!("ntstatus"),
+    table!("proxy"),
+    table!("win32"),
+    table!("negotiation"),
+    table!("licence"),
+    table!("tls-alert"),
+    table!("event-lsm"),
+    table!("event-termdd"),
+    table!("event-security"),
+    table!("event-system"),
+    table!("authorisation"),
+    table!("rdstls"),
+    table!("fatal-error"),
+    table!("logon-error"),
+    table!("licence-transition"),
+    table!("event-gateway"),
+    table!("event-broker"),
+    table!("event-avd"),
+    table!("event-programs"),
+    table!("freerdp"),
+    table!("xfreerdp-exit"),
+    table!("errno"),
+    table!("kerberos"),
+    table!("guacamole"),
 ];
 
 static FAMILIES: LazyLock<Vec<Family>> =

@@ -1,4 +1,4 @@
-//! Reads a table from TOML, in which a code inherits from its family what it does not say itself.
+//! Reads a table, in which a code inherits from its family what it does not say itself.
 
 use std::collections::BTreeMap;
 
@@ -74,9 +74,9 @@ struct Row {
     confused: Vec<Link>,
 }
 
-/// Reads one table.
+/// Reads one table from JSON.
 pub(super) fn parse(text: &str) -> Result<Family, String> {
-    let mut table: Table = toml::from_str(text).map_err(|error| error.to_string())?;
+    let mut table: Table = serde_json::from_str(text).map_err(|error| error.to_string())?;
     let rows = std::mem::take(&mut table.code);
     let codes = rows.into_iter().map(|row| code(row, &table)).collect::<Result<_, _>>()?;
     Ok(Family {
@@ -146,6 +146,7 @@ mod tests {
     fn a_code_takes_what_it_does_not_say_from_its_family() {
         let head = "id='x'\ntitle='X'\nsingular='x'\nshown='here'\nabout='a'\nwords=[]\nform='hex'\nsources=['W32']\n\
                     confidence='high'\nstep='tls'\nside='host'\n";
+        let parse = |text: &str| parse(&toml::from_str::<serde_json::Value>(text).unwrap().to_string());
         let family = parse(&format!(
             "{head}[[code]]\nnumber=-1\nmeaning='m'\n[[code]]\nnumber=2\nmeaning='n'\nsources=['MEM']\nstep='tcp'"
         ));
