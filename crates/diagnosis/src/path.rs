@@ -17,7 +17,9 @@ use crate::tries::exact_interval;
 /// per cent is usual on radio and satellite, and nobody notices.
 pub const LOSS: f64 = 3.0;
 /// Packets of one direction below which no share is told.
-const PACKETS: usize = 40;
+const PACKETS: usize = 24;
+/// Connections that have to lose some: what one lost may have been a single moment.
+const LOSERS: usize = 2;
 /// Connections after which nothing was lost and none more are made.
 const SAMPLES_LEAST: usize = 2;
 /// Most connections that are made to count packets.
@@ -100,12 +102,14 @@ fn vain(figures: &TcpFigures) -> u64 {
     figures.timeouts.saturating_add(figures.outstanding)
 }
 
+/// Returns the packets of a connection that were lost on the way there.
+fn lost(figures: &TcpFigures) -> u64 {
+    [figures.syn_again, figures.needless, vain(figures)].into_iter().fold(figures.again, u64::saturating_sub)
+}
+
 /// Returns the packets to the host that were lost, or whose acknowledgement was lost unnoticed by the host.
 pub fn there(case: Case<'_>) -> Share {
-    counted(case).fold(Share { lost: 0, of: 0 }, |share, seen| {
-        let lost = [seen.syn_again, seen.needless, vain(seen)].into_iter().fold(seen.again, u64::saturating_sub);
-        share.add(lost, seen.sent)
-    })
+    counted(case).fold(Share { lost: 0, of: 0 }, |share, seen| share.add(lost(seen), seen.sent))
 }
 
 /// Returns the acknowledgements of the host that were lost, by its own word that it has a packet already.
@@ -115,7 +119,8 @@ pub fn back(case: Case<'_>) -> Share {
 
 /// True if so many packets of one direction were lost that it is told.
 pub fn lossy(case: Case<'_>) -> bool {
-    there(case).told() || back(case).told()
+    let losers = counted(case).filter(|seen| lost(seen) > 0 || seen.needless > 0).count();
+    losers >= LOSERS && (there(case).told() || back(case).told())
 }
 
 /// True if enough connections were made to tell whether packets are lost.
@@ -231,6 +236,9 @@ pub(crate) mod tests {
             let sketch = sampled_with(plain(TcpFigures::default()), connections, there, back);
             assert_eq!(sketch.with_case(lossy), told, "{connections} connections, {there} and {back}");
         }
+        let once = sampled_with(sampled_with(plain(TcpFigures::default()), 1, 0, 0), 1, 8, 0);
+        assert!(!once.with_case(lossy), "it may have been one moment");
+        assert!(sampled_with(once, 1, 1, 0).with_case(lossy));
     }
 
     /// Half a per cent of loss, as on a satellite: one packet of two hundred.

@@ -224,7 +224,7 @@ impl Row {
     fn check(&self, seed: u32) -> Option<String> {
         let began = Instant::now();
         let told = self.ask(seed);
-        told.keep(&self.name.replace(['/', ' '], "-"));
+        told.keep(&format!("{}-{seed}", self.name.replace(['/', ' '], "-")));
         let (causes, connections) = (told.causes(), told.connections());
         let seconds = began.elapsed().as_secs_f64();
         let line =
