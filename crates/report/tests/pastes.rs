@@ -139,6 +139,18 @@ fn what_was_posted_is_answered_right() {
     are_answered_right(&files.into_iter().flat_map(pastes).collect::<Vec<_>>());
 }
 
+/// Texts of public threads and pages, of programs and of everyday speech.
+#[test]
+fn what_was_gathered_is_answered_right() {
+    are_answered_right(&pastes(include_str!("gathered.toml")));
+}
+
+/// Every third of them, which nobody looked at while the others were answered.
+#[test]
+fn what_was_gathered_and_kept_apart_is_answered_right() {
+    are_answered_right(&pastes(include_str!("gathered-unseen.toml")));
+}
+
 #[test]
 fn unseen_everyday_sentences_are_answered_right_or_not_at_all() {
     are_answered_right(&pastes(include_str!("everyday-unseen.toml")));
