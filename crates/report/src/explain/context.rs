@@ -133,6 +133,8 @@ const COUNTED: [&str; 16] = [
 const EVENT: [&str; 6] = ["event", "id", "eventid", "ereignis", "ereignisid", "événement"];
 /// Exit statuses of any program that a signal ended: 128 and the signal.
 const KILLED: [u32; 8] = [129, 130, 134, 135, 137, 139, 141, 143];
+/// Words for the second status of a logon that failed, in languages of Windows.
+const SUB_STATUS: [&str; 6] = ["sub status", "substatus", "sub_status", "unterstatus", "sous status", "sottostato"];
 /// Beginning of the numbers of FreeRDP's own list.
 const FREERDP: u32 = 0x2_0000;
 /// The port of Remote Desktop, which stands in many texts.
@@ -310,7 +312,9 @@ fn of_another(number: &Number, context: &Context<'_>) -> bool {
 /// The number is what a value of the registry holds, or stands in its path: no value of the registry is a code.
 fn of_registry(number: &Number) -> bool {
     let line = number.line();
-    ["hklm", "hkcu", "hkey_", "reg_dword", "reg_qword", "currentcontrolset", "=dword:"].iter().any(|word| line.contains(word))
+    ["hklm", "hkcu", "hkey_", "reg_dword", "reg_qword", "currentcontrolset", "=dword:"]
+        .iter()
+        .any(|word| line.contains(word))
 }
 
 /// A number of FreeRDP's own list in decimal, as programs around it show it: `131085`.
@@ -359,6 +363,10 @@ fn marked<'a>(number: &'a Number, read: &Read, context: &Context<'_>) -> Option<
     }
     if extended(number) {
         return Some(plain(number, 74));
+    }
+    // of the two statuses of event 4625 the second one says why
+    if number.value != 0 && SUB_STATUS.iter().any(|label| two == *label || last == *label) {
+        return Some(plain(number, 77));
     }
     if labelled(number) && !result(number) {
         let dialog = DIALOG.iter().any(|words| number.line().trim_end_matches([' ', ':', '=', '#']).ends_with(words));
