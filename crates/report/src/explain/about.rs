@@ -148,6 +148,8 @@ const OURS_IN_TWO: &[(&str, &str)] = &[
     ("terminal", "server"),
     ("terminal", "services"),
     ("session", "host"),
+    ("rds", "farm"),
+    ("rds", "host"),
     ("rd", "gateway"),
     ("network", "level"),
     ("windows", "365"),
