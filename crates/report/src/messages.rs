@@ -36,6 +36,9 @@ const FILES: &[&str] = &[
     include_str!("../data/messages/entra.toml"),
     include_str!("../data/messages/events.toml"),
     include_str!("../data/messages/names.toml"),
+    include_str!("../data/messages/policies.toml"),
+    include_str!("../data/messages/rdp-settings.toml"),
+    include_str!("../data/messages/outputs.toml"),
     include_str!("../data/messages/symptoms.toml"),
 ];
 

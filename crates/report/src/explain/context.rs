@@ -133,6 +133,10 @@ const COUNTED: [&str; 16] = [
 const EVENT: [&str; 6] = ["event", "id", "eventid", "ereignis", "ereignisid", "événement"];
 /// Exit statuses of any program that a signal ended: 128 and the signal.
 const KILLED: [u32; 8] = [129, 130, 134, 135, 137, 139, 141, 143];
+/// Words for the second status of a logon that failed, in languages of Windows.
+const SUB_STATUS: [&str; 6] = ["sub status", "substatus", "sub_status", "unterstatus", "sous status", "sottostato"];
+/// Beginning of the numbers of FreeRDP's own list.
+const FREERDP: u32 = 0x2_0000;
 /// The port of Remote Desktop, which stands in many texts.
 const PORT: u32 = 3389;
 /// Words of the operating system, in which a number in brackets is the system's.
@@ -302,7 +306,20 @@ fn of_another(number: &Number, context: &Context<'_>) -> bool {
     let ended = ["exit code", "exit status", "exited with", "exited with code", "exited with status"];
     let killed = KILLED.contains(&number.value) && ended.iter().any(|words| line.ends_with(words));
     let net = line.ends_with("system error") && number.after.trim_start().starts_with("has occurred");
-    !context.freerdp && killed || net
+    !context.freerdp && killed || net || of_registry(number)
+}
+
+/// The number is what a value of the registry holds, or stands in its path: no value of the registry is a code.
+fn of_registry(number: &Number) -> bool {
+    let line = number.line();
+    ["hklm", "hkcu", "hkey_", "reg_dword", "reg_qword", "currentcontrolset", "=dword:"]
+        .iter()
+        .any(|word| line.contains(word))
+}
+
+/// A number of FreeRDP's own list in decimal, as programs around it show it: `131085`.
+fn of_freerdp(number: &Number) -> bool {
+    !number.hex && number.value >= FREERDP && codes::find("freerdp", number.value).is_some()
 }
 
 /// The second number stands right behind the first.
@@ -327,13 +344,16 @@ fn marked<'a>(number: &'a Number, read: &Read, context: &Context<'_>) -> Option<
         return Some(found);
     }
     let exit = ["exit code", "exit status", "exited with", "exit value", "status code"].contains(&two.as_str())
-        || ["exit", "exitcode", "rc"].contains(&last)
+        || ["exit", "exitcode", "rc", "returned", "returns"].contains(&last)
         || number.line().contains("exit status");
     if exit && (context.freerdp || number.value >= 128 && two != "status code") {
         return of_list(number, 64, "xfreerdp-exit").filter(|_| context.about.bare());
     }
     if exit || counted(number) {
         return None;
+    }
+    if context.freerdp && of_freerdp(number) {
+        return of_list(number, 74, "freerdp");
     }
     if context.event() && !number.hex && (EVENT.contains(&last) || context.lists(last)) {
         return Some(plain(number, 70));
@@ -343,6 +363,10 @@ fn marked<'a>(number: &'a Number, read: &Read, context: &Context<'_>) -> Option<
     }
     if extended(number) {
         return Some(plain(number, 74));
+    }
+    // of the two statuses of event 4625 the second one says why
+    if number.value != 0 && SUB_STATUS.iter().any(|label| two == *label || last == *label) {
+        return Some(plain(number, 77));
     }
     if labelled(number) && !result(number) {
         let dialog = DIALOG.iter().any(|words| number.line().trim_end_matches([' ', ':', '=', '#']).ends_with(words));

@@ -13,6 +13,8 @@ use super::read::{Number, Read, read};
 
 /// Most numbers and names of one text that are explained.
 const MOST: usize = 8;
+/// Number of the listener in the list of sessions (`qwinsta`).
+const LISTENER: u32 = 0x1_0000;
 /// Score of a code that hardly says anything.
 const VAGUE: u8 = 40;
 /// Score of the two numbers of a client's message.
@@ -233,6 +235,8 @@ fn all_readings(number: &Number, context: &Context<'_>) -> Vec<Reading> {
     // the numbers of events are never written in hexadecimal, and beside words they are called events
     let event = !number.hex && (context.event() || context.few);
     found.retain(|reading| !reading.entry.family.events || event || context.names(reading.entry.family));
+    // the listener has this number in the list of sessions, and the other reading of it says that nothing is wrong
+    found.retain(|_| number.hex || number.value != LISTENER);
     if let (true, Some(value)) = (found.is_empty(), number.as_hex) {
         found = readings(value);
         found.retain(|reading| !reading.entry.family.events);

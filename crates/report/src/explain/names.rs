@@ -13,6 +13,8 @@ use super::find::{Subject, plain};
 const NAME: u8 = 72;
 /// Score of a TLS alert that a client's library packed into a number of its own.
 const ALERT: u8 = 64;
+/// Names of codes that are words of English, in lower case.
+const ENGLISH: [&str; 1] = ["unsupported"];
 /// How many alerts of one text are told.
 const MOST: usize = 8;
 
@@ -56,6 +58,11 @@ pub(super) fn named(word: &str) -> Option<Subject> {
         return None;
     }
     let found = NAMES.whole.get(&wanted).or_else(|| NAMES.ends.get(&wanted))?;
+    // a name that is a word of English is meant where it is written as a name
+    let plain_word = ENGLISH.contains(&wanted.as_str());
+    if plain_word && word.chars().any(char::is_lowercase) {
+        return None;
+    }
     // CONNECT_FAILED is too short to be one of them for sure
     Some(subject(found.iter().copied().map(plain).collect()).weighed(NAME))
 }

@@ -31,7 +31,7 @@ pub(super) fn found(question: &str, tokens: &Tokens, about: &About) -> Vec<Found
         let entry = update(word)?;
         Some(Found { score: UPDATE, topic: named::topic(&word.to_uppercase(), vec![entry]) })
     }));
-    found.extend(begun(tokens));
+    found.extend(begun(tokens).filter(|_| !about.foreign));
     found
 }
 

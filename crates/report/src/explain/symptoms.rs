@@ -14,7 +14,7 @@ use crate::messages::{self, Message};
 use crate::search::{telling, terms};
 
 /// Most words of a question that somebody typed; a longer text was pasted.
-const TYPED: usize = 16;
+const TYPED: usize = 24;
 /// Share of the telling words that a symptom has to have where Remote Desktop is named.
 const OURS: f64 = 0.25;
 /// Share that it has to have where nothing is named.
