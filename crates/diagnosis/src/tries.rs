@@ -8,26 +8,28 @@ use wire::tls::{TlsOffer, TlsStack, TlsVersion};
 
 use crate::as_client::{first_offer, named_by_rustls};
 use crate::case::{Case, Seen};
+use crate::stage::rung::took;
 
 /// True for anything that is no acceptance, where the fault is not ours.
 fn refused_or_silent(answer: &Handshake) -> bool {
     !matches!(answer, Handshake::Accepted { .. } | Handshake::OwnFailure(_))
 }
 
-/// How long an answer took.
-fn took(case: Case<'_>, id: usize) -> Duration {
-    case.evidence.observations[id - 1].took.unwrap_or_default()
+/// True for a silence that may have been slowness: the host took more than half that time for an answer, and another
+/// time may take longer, or this computer may.
+pub(crate) fn waited_too_short(waited: Option<Duration>, slowest: Option<Duration>) -> bool {
+    slowest.unwrap_or_default().saturating_mul(2) > waited.unwrap_or_default()
 }
 
-/// Took or refused; `None` for what says neither, and for a silence that was shorter than the slowest answer: slow is
-/// not lost.
+/// Took or refused; `None` for what says neither, and for a silence that may have been slowness.
 fn outcome(case: Case<'_>, seen: &Seen<(TlsOffer, &Handshake)>) -> Option<bool> {
     let taken = |answer: &Handshake| matches!(answer, Handshake::Accepted { .. });
     if taken(seen.value.1) {
         return Some(true);
     }
-    let slowest = case.tls().filter(|seen| taken(seen.value.1)).map(|seen| took(case, seen.id)).max();
-    let impatient = matches!(seen.value.1, Handshake::Silent { .. }) && slowest > Some(took(case, seen.id));
+    let slowest = case.tls().filter(|seen| taken(seen.value.1)).filter_map(|seen| took(case, seen.id)).max();
+    let silent = matches!(seen.value.1, Handshake::Silent { .. });
+    let impatient = silent && waited_too_short(took(case, seen.id), slowest);
     (refused_or_silent(seen.value.1) && !impatient).then_some(false)
 }
 
@@ -239,6 +241,15 @@ mod tests {
         assert_eq!(asked_after(&[up(one), up(two)]), None);
         // that they take turns is seen
         assert_eq!(asked_after(&[closed(one), up(one)]), None);
+    }
+
+    /// A host that takes a second for its answers takes more at times, as this computer does.
+    #[test]
+    fn a_silence_of_a_slow_host_is_no_loss() {
+        let time = |milliseconds| Some(Duration::from_millis(milliseconds));
+        assert!(waited_too_short(time(1200), time(1050)));
+        assert!(!waited_too_short(time(1200), time(300)));
+        assert!(!waited_too_short(time(1200), None));
     }
 
     #[test]
