@@ -18,7 +18,8 @@ use crate::as_client::{
 use crate::case::{Case, Seen};
 use crate::need::{Again, Asked, Asking, Kind, Need, Of, Question};
 use crate::stage::rung::{Outcome, Rung, took};
-use crate::tries::{other_turn, takings, twice_in_a_row};
+use crate::tries::{takings, twice_in_a_row};
+use crate::turns::other_turn;
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Tls, of: Whose::Address, rung };
