@@ -12,9 +12,9 @@ use crate::need::{Answers, Need, Patience, Question};
 use crate::pace::slowest_answer;
 use crate::stage::path::asked_for;
 use crate::stage::setup::setups;
+use crate::stage::turns::{self, own_way_unknown, rests_on_hellos, rests_on_requests, rests_on_setups};
 use crate::stage::x224::unanswered;
-use crate::turns::{rests_on_hellos, rests_on_requests, rests_on_setups};
-use crate::{path, survey, turns};
+use crate::{path, survey};
 
 /// Most times that a question is put. A second try is for servers that serve one client at a time.
 const TRIES: usize = 2;
@@ -102,18 +102,11 @@ impl Planner {
             }
         }
         let alike = Some(Need::ANSWERED_ALIKE).filter(|alike| self.blames_answer(case) && alike.askable(case));
-        let turn = [
-            (Need::OTHER_REQUEST, rests_on_requests as RestsOn),
-            (Need::OTHER_TURN, rests_on_hellos),
-            (Need::OTHER_SETUP, rests_on_setups),
-        ];
-        let turn = turn.into_iter().filter(|(turn, rests_on)| self.blocks(evidence, *rests_on) && turn.askable(case));
-        let turn = turn.map(|(turn, _)| turn);
+        let turns = self.other_turns(case).filter(|turn| turn.askable(case));
         let again = Some(Need::REPEATED).filter(|again| again.askable(case));
         let path = asked_for(case).filter(|_| self.path);
-        if let Some(need) =
-            alike.into_iter().chain(turn).chain(again).chain(path).find(|need| self.is_left(case, *need))
-        {
+        let need = alike.into_iter().chain(turns).chain(again).chain(path).find(|need| self.is_left(case, *need));
+        if let Some(need) = need {
             self.asked.push((subject, need));
             let patient = if need == Need::REPEATED { self.slow } else { None };
             return need.question(case).map(|question| Question { patient: question.patient.or(patient), ..question });
@@ -142,8 +135,8 @@ impl Planner {
         (tries < TRIES).then_some(question)
     }
 
-    /// True if a hello goes no further than TLS where all went well once: whether it does so again comes first. So of two
-    /// machines that take turns, both are asked everything, and neither the first one twice.
+    /// True if a hello goes no further than TLS where all went well once: whether it does so again comes first. So of
+    /// two machines that take turns, both are asked everything, and neither the first one twice.
     fn comes_later(&self, case: Case<'_>, need: Need) -> bool {
         let further = |question: Question| question.credssp.is_some() || question.settings || question.tls.is_none();
         let well = || !setups(case).is_empty() && setups(case).iter().all(|seen| seen.value);
@@ -196,10 +189,22 @@ impl Planner {
         self.blamed().any(|cause| cause.stage == stage)
     }
 
+    /// Iterates over what tells of the faults that keep the client out whether it was whose turn it was.
+    fn other_turns(&self, case: Case<'_>) -> impl Iterator<Item = Need> {
+        let blocks = |rests_on: RestsOn| self.blocks(|because| rests_on(case.evidence, because));
+        let request = blocks(rests_on_requests) || own_way_unknown(case) && self.blocks(|_| true);
+        let turns = [
+            (Need::OTHER_REQUEST, request),
+            (Need::OTHER_TURN, blocks(rests_on_hellos)),
+            (Need::OTHER_SETUP, blocks(rests_on_setups)),
+        ];
+        turns.into_iter().filter(|(_, counts)| *counts).map(|(turn, _)| turn)
+    }
+
     /// True if a fault that keeps the client out rests on this.
-    fn blocks(&self, evidence: &Evidence, rests_on: RestsOn) -> bool {
+    fn blocks(&self, rests_on: impl Fn(&[Because]) -> bool) -> bool {
         self.present.iter().any(|(_, judgement)| match judgement {
-            Judgement::Present { severity: Severity::Blocking, because, .. } => rests_on(evidence, because),
+            Judgement::Present { severity: Severity::Blocking, because, .. } => rests_on(because),
             _ => false,
         })
     }

@@ -8,11 +8,15 @@ use wire::tls::{TlsOffer, TlsStack, TlsVersion};
 
 use crate::as_client::{first_offer, named_by_rustls};
 use crate::case::{Case, Seen};
-use crate::stage::rung::took;
 
 /// True for anything that is no acceptance, where the fault is not ours.
 fn refused_or_silent(answer: &Handshake) -> bool {
     !matches!(answer, Handshake::Accepted { .. } | Handshake::OwnFailure(_))
+}
+
+/// How long an answer took.
+fn took(case: Case<'_>, id: usize) -> Option<Duration> {
+    case.evidence.observations[id - 1].took
 }
 
 /// True for a silence that may have been slowness: the host took more than half that time for an answer, and another

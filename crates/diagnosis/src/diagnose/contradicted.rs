@@ -7,7 +7,7 @@ use wire::x224::ServerAnswer;
 
 use crate::case::Case;
 use crate::cause::{Confidence, Severity};
-use crate::turns::{
+use crate::stage::turns::{
     other_turn, requests_by_turns, rests_on_hellos, rests_on_requests, rests_on_setups, setups_by_turns,
 };
 

@@ -6,7 +6,6 @@ use super::credssp::tries;
 use crate::case::{Case, Seen};
 use crate::need::{Again, Asking, Kind, Need, Of};
 use crate::tries::counted;
-use crate::turns::setups_by_turns;
 
 static FURTHER_SETUPS: Kind = Kind {
     name: "further-setups",
@@ -19,22 +18,7 @@ static FURTHER_SETUPS: Kind = Kind {
     }),
 };
 
-static OTHER_SETUP: Kind = Kind {
-    name: "other-setup",
-    words: |_| {
-        "the answer to a client's first words behind TLS in another turn of the machines behind this address".to_owned()
-    },
-    answered: |case, _| !setups_by_turns(case),
-    asking: Some(Asking {
-        again: Again::Soon,
-        askable: |case, _| setups_by_turns(case),
-        question: |case, _, all| ask(case, all),
-    }),
-};
-
 impl Need {
-    /// Asks what was broken off behind TLS again, to see whether it is each time, or whose turn it was.
-    pub const OTHER_SETUP: Self = Self::new(&OTHER_SETUP, Of::Nothing);
     /// Asks what was answered and broken off behind TLS again, until it is clear how often it fails.
     pub const FURTHER_SETUPS: Self = Self::new(&FURTHER_SETUPS, Of::Nothing);
 }

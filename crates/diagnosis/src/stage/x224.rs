@@ -9,7 +9,6 @@ use super::room::{Room, Whose};
 use crate::case::{Case, EVERYTHING, Seen};
 use crate::need::{Again, Asked, Asking, Kind, Need, Of, Patience, Question};
 use crate::stage::rung::{Outcome, Rung, took};
-use crate::turns::requests_by_turns;
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::X224, of: Whose::Address, rung };
@@ -123,18 +122,6 @@ static ANSWERED_ALIKE: Kind = Kind {
     }),
 };
 
-static OTHER_REQUEST: Kind = Kind {
-    name: "other-request",
-    words: |_| "the answer to a Connection Request in another turn of the machines behind this address".to_owned(),
-    answered: |case, _| !requests_by_turns(case),
-    asking: Some(Asking {
-        again: Again::Soon,
-        askable: |case, _| requests_by_turns(case),
-        // should another machine answer now, all is asked at once
-        question: |_, _, all| all,
-    }),
-};
-
 static CLOSED_TWICE: Kind = Kind {
     name: "closed-twice",
     words: |_| "whether it closes on the same Connection Request twice in a row".to_owned(),
@@ -155,8 +142,6 @@ static CLOSED_TWICE: Kind = Kind {
 impl Need {
     /// Asks for everything once more. The planner puts it before it leaves a host that is blamed for its answer.
     pub const ANSWERED_ALIKE: Self = Self::new(&ANSWERED_ALIKE, Of::Nothing);
-    /// Asks for everything, which was hung up on, again, to see whether it is each time, or whose turn it was.
-    pub const OTHER_REQUEST: Self = Self::new(&OTHER_REQUEST, Of::Nothing);
     /// Asks for everything until it is clear that the host closes on that each time.
     pub const CLOSED_TWICE: Self = Self::new(&CLOSED_TWICE, Of::Nothing);
     /// Asks whether it stays open if we say nothing for a quarter of a second.

@@ -49,14 +49,13 @@ impl Bad {
     pub fn event(self, by_stack: bool) -> Option<Event> {
         let alert = Alert { level: 2, description: Alert::HANDSHAKE_FAILURE };
         match (self, by_stack) {
-            (Self::Silent, _) => None,
+            (Self::Silent, _) | (Self::ClosedOnRequest | Self::ClosedBehind, true) => None,
             (Self::Alert, true) => Some(Event::TlsFailed(TlsFailure::Alert(alert))),
             (Self::Alert, false) => Some(Event::Bytes(vec![21, 3, 3, 0, 2, 2, Alert::HANDSHAKE_FAILURE])),
             (Self::Reset, true) => Some(Event::TlsFailed(TlsFailure::Closed { end: End::Rst, bytes: 0 })),
             (Self::Closed, true) => Some(Event::TlsFailed(TlsFailure::Closed { end: End::Fin, bytes: 0 })),
             (Self::Reset, false) => Some(Event::Closed(End::Rst)),
             (Self::Closed | Self::ClosedOnRequest | Self::ClosedBehind, false) => Some(Event::Closed(End::Fin)),
-            (Self::ClosedOnRequest | Self::ClosedBehind, true) => None,
         }
     }
 }
