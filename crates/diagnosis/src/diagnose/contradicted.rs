@@ -8,7 +8,8 @@ use wire::x224::ServerAnswer;
 use crate::case::Case;
 use crate::cause::{Confidence, Severity};
 use crate::stage::turns::{
-    other_turn, requests_by_turns, rests_on_hellos, rests_on_requests, rests_on_setups, setups_by_turns,
+    names_the_version, other_turn, requests_by_turns, rests_on_hellos, rests_on_requests, rests_on_setups,
+    setups_by_turns,
 };
 
 /// Returns how sure a finding is: no more than likely where another connection got a better answer to the question that
@@ -32,7 +33,8 @@ pub(super) fn weighed(case: Case<'_>, severity: Severity, confidence: Confidence
 
 /// True if machines that take turns explain what this rests on.
 fn may_be_turns(case: Case<'_>, because: &[Because]) -> bool {
-    rests_on_hellos(case.evidence, because) && other_turn(case).is_some()
+    let named = names_the_version(case.evidence, because);
+    rests_on_hellos(case.evidence, because) && !named && other_turn(case).is_some()
         || rests_on_setups(case.evidence, because) && setups_by_turns(case)
         || rests_on_requests(case.evidence, because) && requests_by_turns(case)
 }

@@ -4,7 +4,7 @@
 use evidence::fact::{Fact, Handshake, Introduction};
 use evidence::{Because, Evidence};
 use wire::machine::X224Answer;
-use wire::tls::{NameSent, Segments, TlsOffer, TlsStack};
+use wire::tls::{Alert, NameSent, Segments, TlsOffer, TlsStack};
 
 use super::connection_sequence::{ask, client_request, outcomes};
 use crate::as_client::client_offer;
@@ -154,6 +154,15 @@ pub fn rests_on_hellos(evidence: &Evidence, because: &[Because]) -> bool {
     })
 }
 
+/// True if the reasons have a refusal among them that names the version: whoever says so speaks TLS, and is no machine
+/// that refuses whatever comes.
+pub fn names_the_version(evidence: &Evidence, because: &[Because]) -> bool {
+    cites(evidence, because, |fact| match fact {
+        Fact::TlsAnswer { answer: Handshake::Alert(alert), .. } => alert.description == Alert::PROTOCOL_VERSION,
+        _ => false,
+    })
+}
+
 /// True if the reasons have an answer among them to what a client says first behind TLS.
 pub fn rests_on_setups(evidence: &Evidence, because: &[Because]) -> bool {
     cites(evidence, because, |fact| matches!(fact, Fact::CredsspAnswer(_) | Fact::Settings { .. }))
@@ -170,7 +179,7 @@ mod tests {
     use crate::cause::Confidence;
     use crate::sketch::{Sketch, host};
     use wire::machine::{End, TcpAnswer};
-    use wire::tls::{Alert, TlsVersion};
+    use wire::tls::TlsVersion;
     use wire::x224::{SecurityProtocols, ServerAnswer};
 
     const REFUSED: Handshake = Handshake::Alert(Alert { level: 2, description: Alert::HANDSHAKE_FAILURE });
