@@ -79,7 +79,7 @@ pub(crate) fn verdict_on<'j>(
     let present = judgements.filter_map(|(cause, judgement)| match &*judgement {
         Judgement::Present { severity, confidence, because } => {
             let (severity, confidence, because) = (for_client(cause, case, *severity), *confidence, because.clone());
-            let confidence = weighed(case.evidence, confidence, &because);
+            let confidence = weighed(case, severity, confidence, &because);
             Some(Present { cause, case, severity, confidence, because })
         }
         Judgement::Absent | Judgement::Unknown => None,

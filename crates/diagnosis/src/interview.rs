@@ -102,6 +102,8 @@ const LAST_TENTHS: u32 = 9;
 const AFTER_TENTHS: u32 = 1;
 /// Pause before a question is repeated: longer than a server needs that serves one client at a time.
 const RETRY_PAUSE: Duration = Duration::from_millis(300);
+/// Pause before what was refused before and is expected to be, which is asked several times in a row.
+const EXPECTED_PAUSE: Duration = Duration::from_millis(100);
 /// Pause before a host is blamed for ending connections: short enough to wait for, and longer than a moment.
 const LATER_PAUSE: Duration = Duration::from_secs(1);
 
@@ -182,13 +184,18 @@ impl Interview {
         let question = self.planner.next(&self.evidence, &context, self.subject)?;
         let survey = question.need == Need::SURVEY;
         let first = self.last.is_none();
-        let again = if self.last == Some(question) { Again::Soon } else { question.need.asks_again() };
+        let again = match question.need.asks_again() {
+            Again::Expected => Again::Expected,
+            _ if self.last == Some(question) => Again::Soon,
+            again => again,
+        };
         let wait = match (first, survey, again) {
             (true, ..) => Duration::ZERO,
             (_, true, _) => self.survey_pause,
             (.., Again::Never) => self.pause,
             (.., Again::Soon) => self.pause.max(RETRY_PAUSE),
             (.., Again::Later) => self.pause.max(LATER_PAUSE),
+            (.., Again::Expected) => self.budget.pause.max(EXPECTED_PAUSE),
         };
         // the first look has the time-out; questions for a finding may take as long again
         let path = !first && self.budget.path && question.need.is_about_the_path();
@@ -261,8 +268,9 @@ impl Interview {
         let outcome = record.outcome();
         let accepted = outcome.tcp.as_ref().is_some_and(|tcp| tcp.value == TcpAnswer::Accepted);
         observe_outcome(record, outcome, self.at, self.name.as_deref(), &mut self.evidence);
-        // a hello that is to find out who resets it meets what was expected
-        if record.plan.path.hops == 0 && record.entries.iter().any(|(_, entry)| is_reset(entry)) {
+        // a hello that is to find out who resets it meets what was expected, and so does what was refused before
+        let expected = self.last.is_some_and(|question| question.need.asks_again() == Again::Expected);
+        if !expected && record.plan.path.hops == 0 && record.entries.iter().any(|(_, entry)| is_reset(entry)) {
             self.pause *= 2;
             self.survey_pause = (self.survey_pause * 2).min(SURVEY_PAUSE_MOST);
         }

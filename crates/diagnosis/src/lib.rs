@@ -53,6 +53,7 @@ pub mod stage;
 pub mod survey;
 pub mod timeline;
 pub mod tries;
+mod turns;
 mod value;
 pub mod watch;
 mod watched;

@@ -68,6 +68,9 @@ pub enum Again {
     Soon,
     /// After a pause in which a service that is only starting, or a moment of trouble, may be over.
     Later,
+    /// After as short a pause each time, whatever became of the others: what is asked was refused before, and is
+    /// expected to be.
+    Expected,
 }
 
 /// Way in which a probe asks.

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 use std::time::Duration;
 
-use evidence::{Evidence, Stage, SubjectId};
+use evidence::{Because, Evidence, Stage, SubjectId};
 use wire::machine::TcpAnswer;
 
 use crate::case::{Case, Context};
@@ -11,6 +11,8 @@ use crate::cause::{Cause, Confidence, Judgement, Proof, Severity, Shows};
 use crate::need::{Answers, Need, Patience, Question};
 use crate::pace::slowest_answer;
 use crate::stage::path::asked_for;
+use crate::stage::setup::setups;
+use crate::stage::turns::{self, own_way_unknown, rests_on_hellos, rests_on_requests, rests_on_setups};
 use crate::stage::x224::unanswered;
 use crate::{path, survey};
 
@@ -36,6 +38,9 @@ const LATE: Duration = Duration::from_secs(1);
 /// Connections after which a host has been met more than once anyway.
 const ENOUGH: usize = 2;
 
+/// Tells what the reasons of a finding rest on.
+type RestsOn = fn(&Evidence, &[Because]) -> bool;
+
 /// Planner with the questions asked so far.
 #[derive(Debug, Default)]
 pub struct Planner {
@@ -45,6 +50,8 @@ pub struct Planner {
     path: bool,
     asked: Vec<(SubjectId, Need)>,
     surveyed: Vec<(SubjectId, Question)>,
+    /// True if all was asked again before what only another hello answers.
+    early: bool,
     /// Stage at which a host was given more time.
     slow: Option<Patience>,
     /// Causes, in their order, that were judged when the last question was looked for.
@@ -85,6 +92,9 @@ impl Planner {
                 self.present.push((cause, judgement));
             }
             if let Some(need) = open {
+                let later = self.comes_later(case, need);
+                self.early |= later;
+                let need = if later { Need::REPEATED } else { need };
                 self.asked.push((subject, need));
                 let question = need.question(case);
                 self.slow = question.and_then(|question| question.patient).or(self.slow);
@@ -92,12 +102,11 @@ impl Planner {
             }
         }
         let alike = Some(Need::ANSWERED_ALIKE).filter(|alike| self.blames_answer(case) && alike.askable(case));
-        let turn = Some(Need::OTHER_TURN).filter(|turn| self.blames(Stage::Tls) && turn.askable(case));
+        let turns = self.other_turns(case).filter(|turn| turn.askable(case));
         let again = Some(Need::REPEATED).filter(|again| again.askable(case));
         let path = asked_for(case).filter(|_| self.path);
-        if let Some(need) =
-            alike.into_iter().chain(turn).chain(again).chain(path).find(|need| self.is_left(case, *need))
-        {
+        let need = alike.into_iter().chain(turns).chain(again).chain(path).find(|need| self.is_left(case, *need));
+        if let Some(need) = need {
             self.asked.push((subject, need));
             let patient = if need == Need::REPEATED { self.slow } else { None };
             return need.question(case).map(|question| Question { patient: question.patient.or(patient), ..question });
@@ -126,6 +135,18 @@ impl Planner {
         (tries < TRIES).then_some(question)
     }
 
+    /// True if a hello goes no further than TLS where all went well once: whether it does so again comes first. So of
+    /// two machines that take turns, both are asked everything, and neither the first one twice.
+    fn comes_later(&self, case: Case<'_>, need: Need) -> bool {
+        let further = |question: Question| question.credssp.is_some() || question.settings || question.tls.is_none();
+        let well = || !setups(case).is_empty() && setups(case).iter().all(|seen| seen.value);
+        case.tcp().count() == 1
+            && Need::REPEATED.askable(case)
+            && self.is_left(case, Need::REPEATED)
+            && well()
+            && need.question(case).is_some_and(|question| !further(question))
+    }
+
     /// True if this question may be put once more.
     fn is_left(&self, case: Case<'_>, need: Need) -> bool {
         self.tries(case.subject, need) < self.most(case, need)
@@ -134,11 +155,12 @@ impl Planner {
     /// Returns how often a question may be put.
     fn most(&self, case: Case<'_>, need: Need) -> usize {
         let at_once = || case.tries().next().is_some_and(|first| !unanswered(first.value));
-        let confirmed = || self.tries(case.subject, Need::REPEATED) > 0;
+        let confirmed = || self.tries(case.subject, Need::REPEATED) > 0 && !self.early;
         match need {
             need if need.is_about_the_path() => MEASURED_TRIES,
             need if need == Need::REPEATED => self.repeats(case),
             need if [Need::FURTHER_HANDSHAKES, Need::FURTHER_SETUPS].contains(&need) => COUNTED_TRIES,
+            need if [Need::OTHER_REQUEST, Need::OTHER_TURN, Need::OTHER_SETUP].contains(&need) => turns::MOST,
             // of a host that answered the first, only the request that was to confirm it counts as lost: what else was
             // lost is asked again by itself
             need if need == Need::FURTHER_TRIES && at_once() && !confirmed() => 0,
@@ -165,6 +187,26 @@ impl Planner {
     /// True if the host is blamed at this stage.
     fn blames(&self, stage: Stage) -> bool {
         self.blamed().any(|cause| cause.stage == stage)
+    }
+
+    /// Iterates over what tells of the faults that keep the client out whether it was whose turn it was.
+    fn other_turns(&self, case: Case<'_>) -> impl Iterator<Item = Need> {
+        let blocks = |rests_on: RestsOn| self.blocks(|because| rests_on(case.evidence, because));
+        let request = blocks(rests_on_requests) || own_way_unknown(case) && self.blocks(|_| true);
+        let turns = [
+            (Need::OTHER_REQUEST, request),
+            (Need::OTHER_TURN, blocks(rests_on_hellos)),
+            (Need::OTHER_SETUP, blocks(rests_on_setups)),
+        ];
+        turns.into_iter().filter(|(_, counts)| *counts).map(|(turn, _)| turn)
+    }
+
+    /// True if a fault that keeps the client out rests on this.
+    fn blocks(&self, rests_on: impl Fn(&[Because]) -> bool) -> bool {
+        self.present.iter().any(|(_, judgement)| match judgement {
+            Judgement::Present { severity: Severity::Blocking, because, .. } => rests_on(because),
+            _ => false,
+        })
     }
 
     /// Returns how often a host is asked again that took everything. One that is blamed anyway is spared, one that

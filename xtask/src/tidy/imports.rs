@@ -42,7 +42,7 @@ const FLOORS: &[(&str, &[&str])] = &[
     (
         "diagnosis",
         &[
-            "accesses as_client attempts audit case claims hops mtu notices path tries watched",
+            "accesses as_client attempts audit case claims hops mtu notices path tries turns watched",
             "cause need pace stage survey",
         ],
     ),

@@ -51,7 +51,7 @@ DEFAULTS = {
     "mechanism": "ntlm",  # or kerberos, which it asks for instead; reject: SPNEGO with no mechanism left; none: no token
     "ultimatum": False,  # an MCS Disconnect Provider Ultimatum in the clear instead of TLS
     "bad": [],  # which connections of "period" are met by "refusal" at the hello, or closed
-    "bad_at": "hello",  # or request, or accept, or answer: of the request, by "answer"
+    "bad_at": "hello",  # or request, or accept, or setup (it closes behind the handshake), or answer: of the request, by "answer"
     "period": 1,
     "build": 20348,
     "target_info": True,  # False: its CHALLENGE has no names
@@ -327,7 +327,7 @@ def serve(sock, number, plan, context):
         refuse(sock, plan["refusal"])
         return
     tls = context.wrap_socket(sock, server_side=True)
-    if plan["hangs_up"]:
+    if plan["hangs_up"] or bad == "setup":
         tls.shutdown(socket.SHUT_RDWR)
         return
     if chosen > 1:

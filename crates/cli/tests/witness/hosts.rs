@@ -99,10 +99,13 @@ impl Description {
             plan.insert("settings".to_owned(), json!(chance.pick(&kinds)));
         }
         if chance.one_in(8) {
-            let (bad, period) = chance.pick(&[(0, 2), (1, 2), (0, 3), (2, 3)]);
-            plan.insert("bad".to_owned(), json!([bad]));
+            // some of up to five machines that take turns, and not all
+            let period = chance.pick(&[2, 2, 3, 4, 5]);
+            let which = 1 + chance.next() % ((1 << period) - 2);
+            let bad: Vec<_> = (0..period).filter(|place| which >> place & 1 == 1).collect();
+            plan.insert("bad".to_owned(), json!(bad));
             plan.insert("period".to_owned(), json!(period));
-            plan.insert("bad_at".to_owned(), json!(chance.pick(&["hello", "hello", "request", "accept"])));
+            plan.insert("bad_at".to_owned(), json!(chance.pick(&["hello", "hello", "request", "accept", "setup"])));
         }
         if chance.one_in(10) {
             // with a time-out of four seconds, the last is later than the first try waits

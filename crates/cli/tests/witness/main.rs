@@ -139,7 +139,7 @@ fn table(figures: &BTreeMap<(String, &str), usize>, disagreements: &BTreeMap<Str
 }
 
 /// Random hosts at which both once differed, each with the client.
-const FOUND: [(&str, &str); 2] = [
+const FOUND: [(&str, &str); 10] = [
     // its Ultimatum waits until we acknowledged the settings
     ("mstsc-10", r#"{"protocols": 1, "settings": "ultimatum"}"#),
     // loses every third hello
@@ -147,6 +147,24 @@ const FOUND: [(&str, &str); 2] = [
         "freerdp3",
         r#"{"bad": [0], "bad_at": "hello", "ciphers": "ECDHE+AESGCM", "max": "1.2", "min": "1.2", "period": 3,
             "cookie": true, "refusal": "silent"}"#,
+    ),
+    // of machines that take turns, those that are well were met by other hellos than the client's
+    ("freerdp3", r#"{"bad": [1, 2], "period": 5, "refusal": "40"}"#),
+    ("mstsc-11", r#"{"bad": [0, 1, 2, 4], "period": 5, "refusal": "40"}"#),
+    ("mstsc-10", r#"{"bad": [0, 2, 3, 4], "period": 5, "refusal": "40"}"#),
+    ("freerdp3", r#"{"bad": [1, 2], "period": 4, "refusal": "rst"}"#),
+    (
+        "freerdp3",
+        r#"{"bad": [0], "bad_at": "hello", "key": "p256", "max": "1.3", "min": "1.3", "period": 2, "protocols": 3,
+            "refusal": "fin", "session_id": true}"#,
+    ),
+    ("freerdp3", r#"{"bad": [0], "bad_at": "setup", "period": 2, "protocols": 2}"#),
+    ("mstsc-11", r#"{"bad": [0, 1], "bad_at": "setup", "period": 3, "protocols": 2}"#),
+    // its own request, which leads it past TLS, was hung up on twice
+    (
+        "no-credssp",
+        r#"{"bad": [1, 2], "bad_at": "accept", "name": true, "no_record_10": true, "period": 4, "protocols": 2,
+            "refusal": "80", "standard": true, "ultimatum": true}"#,
     ),
 ];
 

@@ -1,15 +1,25 @@
 //! Weighs what a finding rests on against better answers to the same question.
 
 use evidence::fact::{Fact, Introduction};
-use evidence::{Because, Evidence, Observation};
+use evidence::{Because, Observation};
 use wire::machine::X224Answer;
 use wire::x224::ServerAnswer;
 
-use crate::cause::Confidence;
+use crate::case::Case;
+use crate::cause::{Confidence, Severity};
+use crate::stage::turns::{
+    names_the_version, other_turn, requests_by_turns, rests_on_hellos, rests_on_requests, rests_on_setups,
+    setups_by_turns,
+};
 
 /// Returns how sure a finding is: no more than likely where another connection got a better answer to the question that
-/// the finding rests on. One that names both answers is about their difference, and stays as sure as it was.
-pub(super) fn weighed(evidence: &Evidence, confidence: Confidence, because: &[Because]) -> Confidence {
+/// the finding rests on, and no more than possible where machines that take turns explain as well what keeps the client
+/// out. One that names both answers is about their difference, and stays as sure as it was.
+pub(super) fn weighed(case: Case<'_>, severity: Severity, confidence: Confidence, because: &[Because]) -> Confidence {
+    let evidence = case.evidence;
+    if severity == Severity::Blocking && may_be_turns(case, because) {
+        return Confidence::Possible;
+    }
     let cited = |id: usize| because.iter().any(|because| because.observation == id);
     let rests_on = because.iter().filter_map(|because| evidence.observations.get(because.observation.checked_sub(1)?));
     let contradicted = |rests_on: &Observation| {
@@ -19,6 +29,14 @@ pub(super) fn weighed(evidence: &Evidence, confidence: Confidence, because: &[Be
     };
     let doubtful = confidence == Confidence::Proven && rests_on.into_iter().any(contradicted);
     if doubtful { Confidence::Likely } else { confidence }
+}
+
+/// True if machines that take turns explain what this rests on.
+fn may_be_turns(case: Case<'_>, because: &[Because]) -> bool {
+    let named = names_the_version(case.evidence, because);
+    rests_on_hellos(case.evidence, because) && !named && other_turn(case).is_some()
+        || rests_on_setups(case.evidence, because) && setups_by_turns(case)
+        || rests_on_requests(case.evidence, because) && requests_by_turns(case)
 }
 
 /// True if one answer brings a client further than another to the same question.

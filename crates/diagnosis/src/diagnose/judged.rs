@@ -69,7 +69,7 @@ pub(super) fn judged<'a>(
             match cause.judge_with(case, &mut answers) {
                 Judgement::Present { severity, confidence, because } => {
                     let severity = for_client(cause, case, severity);
-                    let confidence = weighed(evidence, confidence, &because);
+                    let confidence = weighed(case, severity, confidence, &because);
                     told.present.push(Present { cause, case, severity, confidence, because });
                 }
                 Judgement::Absent => told.absent = true,

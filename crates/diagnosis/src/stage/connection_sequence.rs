@@ -17,7 +17,7 @@ use crate::as_client::{client_hello_asked, tunnel};
 use crate::case::{Case, EVERYTHING, Seen};
 use crate::need::{Again, Asking, Kind, Need, Of, Patience, Question};
 use crate::stage::rung::{Outcome, Rung, took};
-use crate::tries::only_started;
+use crate::tries::{only_started, waited_too_short};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Sequence, of: Whose::Address, rung };
@@ -297,12 +297,13 @@ fn rung(case: Case<'_>) -> Option<Rung> {
     Some((outcome, took(case, seen.id), words_of(case, request, answer)))
 }
 
-/// Tells for each answer on the client's way whether it was one that a client can use. A silence that was shorter than
-/// the slowest answer says neither: slow is not lost.
+/// Tells for each answer on the client's way whether it was one that a client can use. A silence that may have been
+/// slowness says neither.
 pub(crate) fn outcomes(case: Case<'_>) -> Vec<Seen<bool>> {
-    let slowest = as_clients_ask(case).filter(|seen| told(case, seen.value)).map(|seen| took(case, seen.id)).max();
+    let slowest =
+        as_clients_ask(case).filter(|seen| told(case, seen.value)).filter_map(|seen| took(case, seen.id)).max();
     let impatient = |seen: &Seen<&ConnectionSequenceAnswer>| {
-        *seen.value == ConnectionSequenceAnswer::Silent && slowest.is_some_and(|slowest| slowest > took(case, seen.id))
+        *seen.value == ConnectionSequenceAnswer::Silent && waited_too_short(took(case, seen.id), slowest)
     };
     let told = |seen: Seen<&ConnectionSequenceAnswer>| Seen { value: told(case, seen.value), id: seen.id };
     as_clients_ask(case).filter(|seen| !impatient(seen)).map(told).collect()

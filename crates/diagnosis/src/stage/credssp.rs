@@ -13,7 +13,7 @@ use crate::as_client::{client_hello_asked, tunnel};
 use crate::case::{Case, Seen};
 use crate::need::{Again, Asking, Kind, Need, Of, Patience, Question};
 use crate::stage::rung::{Outcome, Rung, took};
-use crate::tries::only_started;
+use crate::tries::{only_started, waited_too_short};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Credssp, of: Whose::Address, rung };
@@ -202,13 +202,14 @@ fn failed(seen: &Seen<&Introduction>) -> bool {
 }
 
 /// Tells for each try whether the host introduced itself, or refused NTLM as hosts do that take none. A silence that
-/// was shorter than the slowest answer says neither: slow is not lost. Of a host that never does better an error is its
+/// may have been slowness says neither. Of a host that never does better an error is its
 /// answer; of one that introduced itself once nothing else is.
 pub(super) fn tries(case: Case<'_>) -> Vec<Seen<bool>> {
     let told = || case.introductions().filter(|seen| *seen.value != Introduction::Silent);
     let never_better = told().all(|seen| failed(&seen));
     let slowest = told().map(|seen| took(case, seen.id)).max();
-    let impatient = |seen: &Seen<&Introduction>| slowest.is_none_or(|slowest| slowest > took(case, seen.id));
+    let impatient =
+        |seen: &Seen<&Introduction>| slowest.is_none_or(|slowest| waited_too_short(took(case, seen.id), slowest));
     let introduces = told().any(|seen| matches!(seen.value, Introduction::Challenge(_)));
     let answered = |seen: &Seen<&Introduction>| match seen.value {
         Introduction::Challenge(_) => true,

@@ -14,6 +14,7 @@ pub mod rung;
 pub mod setup;
 pub mod tcp;
 pub mod tls;
+pub mod turns;
 pub mod x224;
 
 pub use room::{Room, Whose};

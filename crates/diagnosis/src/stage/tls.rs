@@ -18,7 +18,7 @@ use crate::as_client::{
 use crate::case::{Case, Seen};
 use crate::need::{Again, Asked, Asking, Kind, Need, Of, Question};
 use crate::stage::rung::{Outcome, Rung, took};
-use crate::tries::{other_turn, takings, twice_in_a_row};
+use crate::tries::{takings, twice_in_a_row};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Tls, of: Whose::Address, rung };
@@ -73,17 +73,6 @@ static HANDSHAKE_AGAIN: Kind = Kind {
     }),
 };
 
-static OTHER_TURN: Kind = Kind {
-    name: "other-turn",
-    words: |_| "the answer to a ClientHello in another turn of the machines behind this address".to_owned(),
-    answered: |case, _| other_turn(case).is_none(),
-    asking: Some(Asking {
-        again: Again::Soon,
-        askable: |case, _| other_turn(case).is_some(),
-        question: |case, _, all| Question { tls: other_turn(case), ..all.bare() },
-    }),
-};
-
 static CLIENT_VERSIONS: Kind = Kind {
     name: "client-versions",
     words: |_| "the answer to the TLS versions of this client".to_owned(),
@@ -129,9 +118,6 @@ impl Need {
     pub const CLIENT_SUITES: Self = Self::new(&CLIENT_SUITES, Of::Nothing);
     /// Offers them again after a pause, where it ended the connection without a word.
     pub const CLIENT_SUITES_AGAIN: Self = Self::new(&CLIENT_SUITES_AGAIN, Of::Nothing);
-
-    /// Sends a ClientHello again, to see whether it was the hello that made the difference, or whose turn it was.
-    pub const OTHER_TURN: Self = Self::new(&OTHER_TURN, Of::Nothing);
 
     /// Sends this ClientHello.
     pub const fn handshake(offer: TlsOffer) -> Self {

@@ -102,7 +102,7 @@ fn converse(
     bad: Option<Bad>,
 ) -> ConnectionRecord {
     let mut machine = Conversation::new(plan.clone());
-    let mut talk = Talk { host, heard: Vec::new(), up: false };
+    let mut talk = Talk { host, heard: Vec::new(), confirmed: false, up: false };
     let mut entries = Vec::new();
     let mut now = Duration::from_millis(host.latency);
     let (mut events, mut refused) = (vec![Event::Connected], false);
@@ -123,7 +123,7 @@ fn converse(
             if let Action::Send(bytes) = &action {
                 entries.push((now, Entry::Sent(bytes.clone())));
             }
-            if let Some(bad) = bad.filter(|_| is_hello(&action)) {
+            if let Some(bad) = bad.filter(|bad| bad.ends(&action, talk.up)) {
                 events.extend(bad.event(matches!(action, Action::UpgradeTls(_))));
                 refused = true;
             } else if !reset && !refused {
@@ -135,19 +135,11 @@ fn converse(
     ConnectionRecord { address, start, survey: false, plan, entries }
 }
 
-/// True for a hello, of a TLS stack or our own.
-fn is_hello(action: &Action) -> bool {
-    match action {
-        Action::UpgradeTls(_) => true,
-        Action::Send(bytes) => bytes.first() == Some(&22),
-        Action::Close => false,
-    }
-}
-
 /// The host's side of a connection.
 struct Talk<'a> {
     host: &'a Host,
     heard: Vec<u8>,
+    confirmed: bool,
     up: bool,
 }
 
@@ -177,8 +169,11 @@ impl Talk<'_> {
             Action::Send(bytes) if self.heard.is_empty() && bytes.first() == Some(&3) => {
                 let request = ConnectionRequest::decode(bytes).unwrap();
                 assert_ne!(request.protocols, Some(SecurityProtocols(0xFFFF_FFFF)));
+                self.confirmed = true;
                 Some(Event::Bytes(self.host.confirm(&request).encode()))
             }
+            // no host answers TLS without a request
+            Action::Send(_) if !self.confirmed => Some(Event::Closed(End::Fin)),
             Action::Send(bytes) => {
                 self.heard.extend_from_slice(bytes);
                 let length =
