@@ -1,6 +1,8 @@
 //! Writes the tables of codes as JSON: a program that is started to look up one number reads all of them, and JSON is
 //! read several times as fast as TOML.
 
+#![allow(clippy::disallowed_methods, reason = "the program is built with files, and runs without them")]
+
 use std::path::Path;
 use std::{env, fs, io};
 

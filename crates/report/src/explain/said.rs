@@ -194,8 +194,8 @@ impl Patterns {
                 weight += one;
                 common += 1;
             }
-            // without one of its words a short sentence says something else, such as that it can connect; very few words
-            // stand somewhere in many a line
+            // without one of its words a short sentence says something else, such as that it can connect; very few
+            // words stand somewhere in many a line
             let enough = match pattern.weights.len() {
                 WORDS => usize::MAX,
                 short @ WORDS..=SHORT => short,
