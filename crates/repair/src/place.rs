@@ -104,6 +104,18 @@ impl Place {
         Self::File { path: path.into() }
     }
 
+    /// Lists the addresses and networks that it lets in.
+    pub fn allowed(&self) -> Vec<&str> {
+        match self {
+            Self::Opening { rules, .. } => rules.iter().map(|rule| rule.from.as_str()).collect(),
+            Self::Nftables { rule, .. } => {
+                let from = rule.split_once(" saddr ").and_then(|(_, from)| from.split(' ').next());
+                from.into_iter().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Lists the files that hold it: copies of them bring it back without this program.
     pub fn files(&self) -> Vec<PathBuf> {
         match self {

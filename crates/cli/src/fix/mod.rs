@@ -6,6 +6,7 @@ pub mod guarded;
 mod journals;
 mod patient;
 pub mod undo;
+mod verified;
 mod words;
 
 use std::io::IsTerminal as _;
@@ -24,6 +25,7 @@ use crate::arguments::FixOptions;
 use crate::output_file::OutputFile;
 use crate::{FAILED, HEALTHY, UNDETERMINED, terminal};
 use patient::{Fault, Found, Patient, Probed};
+use verified::Verdict;
 
 /// Exit status: a plan has changes; or they were made and rolled back; or a fault is there that takes a person.
 const CHANGES: u8 = 1;
@@ -247,7 +249,7 @@ fn apply(patient: &Patient, found: &Found, plan: &Plan, options: &FixOptions) ->
             terminal::print(&words::done("Applied", "on a lease", &journal))?;
             HEALTHY
         }
-        applied => ended(patient, applied, &plan.causes, seen_before.as_ref())?,
+        applied => ended(patient, applied, (&plan.causes, &options.addresses), seen_before.as_ref())?,
     };
     if let Some(guard) = guard.filter(|_| stays && status != CHANGES) {
         terminal::print(&guard.words())?;
@@ -277,11 +279,16 @@ fn finish(options: &FixOptions) -> anyhow::Result<u8> {
     }
     let mut hand = journals::hand(open.begin.elsewhere)?;
     let applied = run::finish(open, &mut *hand, &journals::now).map_err(|why| anyhow!(why))?;
-    ended(&patient, applied, &causes, None)
+    ended(&patient, applied, (&causes, &options.addresses), None)
 }
 
 /// Tells how a run ended; where all was done, whether it helped.
-fn ended(patient: &Patient, applied: Applied, causes: &[String], seen_before: Option<&Probed>) -> anyhow::Result<u8> {
+fn ended(
+    patient: &Patient,
+    applied: Applied,
+    (causes, addresses): (&[String], &[String]),
+    seen_before: Option<&Probed>,
+) -> anyhow::Result<u8> {
     let mut journal = match applied {
         Applied::Done(journal) => journal,
         Applied::RolledBack { why, journal } => {
@@ -294,19 +301,22 @@ fn ended(patient: &Patient, applied: Applied, causes: &[String], seen_before: Op
             return Ok(FAILED);
         }
     };
-    let verdict = patient.verify(causes, seen_before)?;
+    let steps = &journal.begin.steps;
+    let allowed: Vec<String> = steps.iter().flat_map(|step| step.place.allowed()).map(str::to_owned).collect();
+    let allowed = if addresses.is_empty() { &allowed } else { addresses };
+    let verdict = patient.verify(causes, allowed, seen_before)?;
     match verdict {
-        patient::Verdict::Repaired(told) => {
+        Verdict::Repaired(told) => {
             run::end(&mut journal, &told, &journals::now)?;
             terminal::print(&words::done("Repaired", &told, &journal))?;
             Ok(HEALTHY)
         }
-        patient::Verdict::NotVisible(told) => {
+        Verdict::NotVisible(told) => {
             run::end(&mut journal, &told, &journals::now)?;
             terminal::print(&words::done("Applied, not yet visible", &told, &journal))?;
             Ok(UNDETERMINED)
         }
-        patient::Verdict::NoHelp(told) => no_help(&mut journal, &told),
+        Verdict::NoHelp(told) => no_help(&mut journal, &told),
     }
 }
 
