@@ -220,6 +220,18 @@ pub enum Held {
     },
 }
 
+impl Held {
+    /// True if each part is as it was before or as it is to be after: what a write of several parts leaves that was cut
+    /// off.
+    pub fn is_between(&self, before: &Self, after: &Self) -> bool {
+        let Self::Opening { files: now, .. } = self else { return false };
+        let (Self::Opening { files: before, .. }, Self::Opening { files: after, .. }) = (before, after) else {
+            return false;
+        };
+        now.len() == before.len() && now.iter().all(|file| before.contains(file) || after.contains(file))
+    }
+}
+
 /// File in which a tool keeps rules of the firewall: text, without anything secret.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct RuleFile {
