@@ -39,6 +39,7 @@ pub fn run(options: &FixOptions) -> anyhow::Result<u8> {
         return finish(options);
     }
     known(options)?;
+    cut_off(options)?;
     if let Some(disk) = disk::Disk::at(options.path.as_deref()) {
         if options.confirm_within.is_some() || options.lease.is_some() {
             bail!("that Windows does not run: nobody can be cut off, and nothing takes a change back in time");
@@ -52,6 +53,7 @@ pub fn run(options: &FixOptions) -> anyhow::Result<u8> {
         None => planned(&patient, &found, options)?,
     };
     planned.plan.lease |= options.lease.is_some();
+    planned.restarts_by_hand = patient.by_hand(&mut planned.plan)?;
     if planned.plan.steps.is_empty() {
         let outside = found.faults.is_empty().then(|| patient.probed(&found.server)).flatten();
         terminal::print(&words::nothing(&found, &planned, outside.as_ref()))?;
@@ -75,6 +77,20 @@ fn idle(found: &Found, planned: &Planned, outside: Option<&Probed>) -> u8 {
         None if by_files => HEALTHY,
         Some(_) | None => UNDETERMINED,
     }
+}
+
+/// Tells of a run that was cut off, before anything else: what it left may look like no fault. No other one is made
+/// before somebody has chosen what becomes of it.
+fn cut_off(options: &FixOptions) -> anyhow::Result<()> {
+    let Some(store) = journals::existing()? else { return Ok(()) };
+    // whoever holds it works just now
+    let Ok(_lock) = store.lock() else { return Ok(()) };
+    let Some(open) = journals::unfinished(&store)? else { return Ok(()) };
+    if options.apply {
+        bail!("{}", words::cut_off(&open));
+    }
+    terminal::complain(&words::cut_off(&open));
+    Ok(())
 }
 
 /// Checks that the causes and fixes that were named exist.
@@ -114,6 +130,8 @@ struct Planned {
     by_hand: Vec<(String, String)>,
     /// Causes that were asked for and are not there.
     missing: Vec<String>,
+    /// Restarts that take a person, a sentence each.
+    restarts_by_hand: Vec<String>,
     /// Faults that only show once these are mended, and that it does not mend.
     later: Vec<Fault>,
 }
@@ -222,10 +240,7 @@ fn ready(plan: &Plan, origin: &str) -> anyhow::Result<(Store, Lock)> {
     let lock = store.lock()?;
     guarded::sweep(&store, &lock)?;
     if let Some(open) = journals::unfinished(&store)? {
-        bail!(
-            "an earlier run was cut off ({}): `rdpdoctor undo` takes it back, `rdpdoctor fix --finish` finishes it",
-            journals::number(&open)
-        );
+        bail!("{}", words::cut_off(&open));
     }
     Ok((store, lock))
 }
@@ -304,7 +319,8 @@ fn ended(
     let steps = &journal.begin.steps;
     let allowed: Vec<String> = steps.iter().flat_map(|step| step.place.allowed()).map(str::to_owned).collect();
     let allowed = if addresses.is_empty() { &allowed } else { addresses };
-    let verdict = patient.verify(causes, allowed, seen_before)?;
+    let waits = waits_for_restart(patient, &journal)?;
+    let verdict = patient.verify(causes, allowed, seen_before, waits.as_deref())?;
     match verdict {
         Verdict::Repaired(told) => {
             run::end(&mut journal, &told, &journals::now)?;
@@ -318,6 +334,15 @@ fn ended(
         }
         Verdict::NoHelp(told) => no_help(&mut journal, &told),
     }
+}
+
+/// Says what a person has to restart before the changes of a run act; `None` if nothing.
+fn waits_for_restart(patient: &Patient, journal: &Journal) -> anyhow::Result<Option<String>> {
+    let hand = patient.hand()?;
+    let changes = journal.begin.fixes.iter().filter_map(|id| fixes::find(id)).flat_map(Fix::changes);
+    let wanted = changes.filter_map(|change| if let Change::RestartUnit(name) = change { Some(*name) } else { None });
+    let mut left = wanted.filter(|name| !journal.begin.restarts.iter().any(|done| done == name));
+    Ok(left.find_map(|name| Some(patient::started_by_hand(name, &hand.by_hand(name)?))))
 }
 
 fn no_help(journal: &mut Journal, told: &str) -> anyhow::Result<u8> {

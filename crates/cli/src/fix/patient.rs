@@ -13,9 +13,10 @@ use diagnosis::diagnose::Run;
 use diagnosis::fixes::change::Machine;
 use diagnosis::fixes::{self, Fix, Given};
 use evidence::observe::observe;
+use evidence::printable::printable;
 use evidence::state::{LinuxFirewall, State, XRDP_INI, XRDP_SERVICES, Xrdp, XrdpFile};
 use evidence::{Evidence, Target};
-use repair::hand::Hand;
+use repair::hand::{ByHand, Hand};
 use repair::place::{Held, Place};
 use repair::plan::{Plan, Step};
 use repair::remedy;
@@ -80,6 +81,11 @@ impl Server {
                 Self::Xrdp(_) => Machine::Xrdp,
                 Self::Gnome => Machine::Gnome,
             }
+    }
+
+    /// True if it is set to listen for clients on its own machine alone.
+    pub fn is_inside_alone(&self) -> bool {
+        matches!(self, Self::Xrdp(xrdp) if diagnosis::xrdp::is_inside_alone(xrdp))
     }
 
     /// Returns the first port that its settings name.
@@ -351,6 +357,20 @@ impl Patient {
         }
     }
 
+    /// Takes restarts out of a plan that would reach nobody, and returns for each what a person has to do.
+    pub fn by_hand(&self, plan: &mut Plan) -> anyhow::Result<Vec<String>> {
+        let hand = self.hand()?;
+        let mut left = Vec::new();
+        plan.restarts.retain(|service| match hand.by_hand(service) {
+            Some(own) => {
+                left.push(started_by_hand(service, &own));
+                false
+            }
+            None => true,
+        });
+        Ok(left)
+    }
+
     fn service_runs(&self, name: &str) -> bool {
         let service = Place::Service { name: name.to_owned() };
         self.hand().is_ok_and(|hand| hand.read(&service) == Ok(Held::Running(true)))
@@ -388,6 +408,16 @@ fn firewall_here() -> State {
 #[cfg(not(target_os = "linux"))]
 fn firewall_here() -> State {
     State::default()
+}
+
+/// Says how a person restarts a service that was started by hand.
+pub fn started_by_hand(service: &str, own: &ByHand) -> String {
+    let ByHand { process, line } = own;
+    format!(
+        "{service} was started by hand, so it is not restarted by this program, and takes the changes only after \
+         `sudo kill {process}` and `sudo {}`: connections through it end.",
+        printable(line)
+    )
 }
 
 /// Says that a service does not run, and how a person starts it.

@@ -18,8 +18,14 @@ pub enum Verdict {
 
 impl Patient {
     /// Looks whether the causes are gone: in the files and rules, and by a probe where it runs here. `allowed` are the
-    /// addresses that the firewall was to let in.
-    pub fn verify(&self, causes: &[String], allowed: &[String], before: Option<&Probed>) -> anyhow::Result<Verdict> {
+    /// addresses that the firewall was to let in, `waits` says what has to be restarted by hand first.
+    pub fn verify(
+        &self,
+        causes: &[String],
+        allowed: &[String],
+        before: Option<&Probed>,
+        waits: Option<&str>,
+    ) -> anyhow::Result<Verdict> {
         let found = self.found()?;
         let of_firewall = |cause: &&String| *cause == FIREWALL;
         let still = |fault: &&Fault| causes.contains(&fault.cause) && (allowed.is_empty() || fault.cause != FIREWALL);
@@ -28,10 +34,16 @@ impl Patient {
         }
         let rest: Vec<&str> = found.faults.iter().map(|fault| fault.cause.as_str()).collect();
         let also = if rest.is_empty() { String::new() } else { format!("; there is also {}", rest.join(", ")) };
-        let firewall = causes.iter().any(|cause| cause == FIREWALL).then(|| self.let_in(&found, allowed));
+        let firewall = causes.iter().any(|cause| cause == FIREWALL).then(|| Self::let_in(&found, allowed));
         // a probe from here does not meet the firewall
         let behind: Vec<&str> = causes.iter().filter(|cause| !of_firewall(cause)).map(String::as_str).collect();
-        let verdict = self.verified(&found, &behind.join(", "), before, &also)?;
+        let verdict = match waits {
+            Some(waits) => {
+                let behind = behind.join(", ");
+                Verdict::NotVisible(format!("its files no longer show {behind}. {}{also}", waits.trim_end_matches('.')))
+            }
+            None => self.verified(&found, &behind.join(", "), before, &also)?,
+        };
         Ok(match (firewall, verdict) {
             (None, verdict) => verdict,
             (Some(rules), verdict) if behind.is_empty() => {
@@ -54,7 +66,7 @@ impl Patient {
     }
 
     /// Follows the addresses through all rules of this machine: what is known, or what may still keep them out.
-    fn let_in(&self, found: &Found, allowed: &[String]) -> Result<String, String> {
+    fn let_in(found: &Found, allowed: &[String]) -> Result<String, String> {
         let port = found.server.port();
         let whom = printable(&allowed.join(", "));
         if allowed.is_empty() {

@@ -7,10 +7,10 @@ use evidence::state::{FIREWALLD, Fate, IPTABLES, LinuxFirewall, NFTABLES, UFW, W
 use super::RDP;
 use crate::case::{Case, Seen};
 use crate::cause::{Confidence, Ground};
-use crate::xrdp::wanted;
+use crate::xrdp::{is_inside_alone, wanted};
 
 /// Returns the port that clients of the server of this machine need.
-fn port(case: Case<'_>) -> u16 {
+pub(crate) fn port(case: Case<'_>) -> u16 {
     let of_xrdp = case.xrdp().and_then(|seen| wanted(seen.value).first().copied());
     of_xrdp.or_else(|| case.gnome().find_map(|seen| seen.value.port)).unwrap_or(RDP)
 }
@@ -18,9 +18,7 @@ fn port(case: Case<'_>) -> u16 {
 /// Nobody from another machine gets through the firewall to the port of the server.
 pub(crate) fn shut(case: Case<'_>) -> Option<Ground> {
     let port = port(case);
-    let only_inside =
-        |text: &str| ["tcp://127.", "tcp://.:", "tcp6://.:", "tcp6://{::1}"].iter().any(|at| text.contains(at));
-    if case.xrdp().is_some_and(|seen| seen.value.port.as_deref().is_some_and(only_inside)) {
+    if case.xrdp().is_some_and(|seen| is_inside_alone(seen.value)) {
         return None;
     }
     let firewalls: Vec<Seen<&LinuxFirewall>> =
