@@ -107,7 +107,7 @@ impl Path<'_> {
                 Does::To(target, _) if depth < DEPTH => by_tool |= self.follow(target, &rule, depth + 1),
                 Does::Return => {}
                 Does::To(..) | Does::Unknown => {
-                    self.rules.extend(unknown().map(|end| LinuxRule { fate: end.fate, unclear: true, ..rule.clone() }))
+                    self.rules.extend(unknown().map(|end| LinuxRule { fate: end.fate, unclear: true, ..rule.clone() }));
                 }
             }
             // some do not come to what follows
