@@ -84,6 +84,7 @@ fn print(gathered: &Gathered) {
         gateway: None,
         routing: Routing::default(),
         thorough: false,
+        on_linux: false,
     };
     let diagnosis = diagnosis::diagnose(&evidence.into_order(), &context, Run::default());
     for format in formats::ALL {

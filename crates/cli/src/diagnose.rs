@@ -239,6 +239,8 @@ fn for_client(options: &DiagnoseOptions, gathered: &Gathered, at: OffsetDateTime
         symptom: options.code.map(|code| Symptom { code, extended: options.extended }),
         require_trust: options.require_trust,
         thorough: options.thorough,
+        // a transcript may come from another machine
+        on_linux: cfg!(target_os = "linux") && options.replay.is_none(),
         ..plain_context(options.client.as_deref(), at)?
     };
     if context.profile_source == ProfileSource::Default
@@ -268,6 +270,7 @@ pub fn plain_context(client: Option<&str>, at: OffsetDateTime) -> anyhow::Result
         gateway: None,
         routing: Routing::default(),
         thorough: false,
+        on_linux: false,
     })
 }
 

@@ -57,6 +57,7 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
         gateway: None,
         routing: Routing::default(),
         thorough: false,
+        on_linux: false,
     };
     let mut diagnosis = diagnosis::diagnose(&evidence, &context, Run { interrupted, ..Run::default() });
     report_output::name_files(&mut diagnosis, &options.paths, &options.from_client);

@@ -76,6 +76,7 @@ fn context(scenario: &Scenario, target: Target) -> anyhow::Result<Context> {
             ..Routing::default()
         },
         thorough: ask.thorough,
+        on_linux: false,
     })
 }
 

@@ -41,6 +41,7 @@ fn context() -> Context {
         gateway: None,
         routing: Routing::default(),
         thorough: false,
+        on_linux: false,
     }
 }
 

@@ -47,6 +47,7 @@ fn diagnosis(gathered: &Gathered) -> Diagnosis {
         require_trust: false,
         routing: Routing::default(),
         thorough: false,
+        on_linux: false,
         at_source: evidence::TimeSource::Attempt,
         gateway: None,
     };

@@ -70,6 +70,7 @@ fn context(transcript: &Transcript) -> Context {
         gateway: None,
         routing: Routing::default(),
         thorough: false,
+        on_linux: false,
     }
 }
 

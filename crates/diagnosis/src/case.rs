@@ -48,6 +48,8 @@ pub struct Context {
     pub routing: Routing,
     /// True to ask also what no verdict needs: all versions, suites, groups, signature algorithms and protocols.
     pub thorough: bool,
+    /// True if the attempt is made from a machine with Linux: what refuses it at a loopback address is that machine.
+    pub on_linux: bool,
 }
 
 impl Context {

@@ -24,7 +24,7 @@ use crate::fixes::{Fix, Safety};
 use crate::ladder::{Ladder, Outcome};
 pub use crate::report::Run;
 use crate::report::{Diagnosis, Finding, UnknownCause, Verdict};
-use crate::server::advice::{advice, of_settings};
+use crate::server::advice::{advice, of_settings, of_this_machine};
 use crate::server::server;
 use crate::stage::connection_sequence::client_goes_in_clear;
 use crate::{claims, earlier, linux};
@@ -142,7 +142,9 @@ fn finding(found: &Present<'_>, root_of: Vec<String>, explains_symptom: Option<b
     let gnome = linux::shows_gnome(case, because);
     let of_settings = || of_settings(found.cause, gnome).filter(|_| linux::shows(case, because));
     let guessed = || server(found.case).and_then(|guess| advice(&guess, found.cause));
-    let advice = of_settings().or_else(guessed);
+    let loopback = case.who().address.is_some_and(|address| address.ip().is_loopback());
+    let refused_here = || of_this_machine(found.cause).filter(|_| case.context.on_linux && loopback);
+    let advice = of_settings().or_else(guessed).or_else(refused_here);
     Finding {
         cause: found.cause.id.to_owned(),
         subject: found.case.subject,
@@ -175,11 +177,13 @@ fn fixes(found: &Present<'_>, other_server: bool) -> Vec<String> {
     let shut: Vec<&&XrdpFile> = files.iter().filter(|file| file.readable == Some(false)).collect();
     let usable = files.iter().all(|file| file.contents.is_none_or(|contents| contents == Contents::Sound));
     let swapped = !files.is_empty() && files.iter().all(|file| file.contents == Some(Contents::Counterpart));
+    let fitting = seen.is_some_and(|seen| seen.value.fitting_key.is_some() || seen.value.fitting_certificate.is_some());
     let headless = seen.is_some_and(|seen| seen.value.lacks.iter().any(|part| part == NO_GLOBALS));
     let helps = |change: &Change| match change {
         Change::JoinKeyGroup => usable && !shut.is_empty() && shut.iter().all(|file| file.group.is_some()),
         Change::ShareKey => usable && !shut.is_empty() && shut.iter().all(|file| file.by_mode_alone),
         Change::SwapXrdpFiles => swapped,
+        Change::UseFittingFile => fitting,
         // there is no place for it
         Change::SetXrdp { .. } => !headless,
         _ => true,
@@ -272,7 +276,7 @@ mod tests {
     use super::*;
     use crate::causes;
     use crate::report::Diagnosis;
-    use crate::sketch::host;
+    use crate::sketch::{host, host_at};
     use evidence::fact::Handshake;
     use evidence::rdp_file::GatewayUse;
     use evidence::state::Unread;
@@ -333,6 +337,23 @@ mod tests {
         let (command, fixes) = told(Some(0x10));
         assert!(!command.contains("xrdp"), "{command}");
         assert_eq!(fixes, ["bind-certificate"]);
+    }
+
+    /// Who refuses at a loopback address of Linux is that machine itself.
+    #[test]
+    fn a_refusal_of_this_machine_gets_the_commands_of_linux() {
+        use wire::machine::{ConnectFailure, TcpAnswer};
+        let refused = || Fact::TcpAnswer(TcpAnswer::Failed(ConnectFailure::Refused));
+        let told = |address: &str, on_linux: bool| {
+            let mut sketch = host_at(address, &format!("{address}:3389")).with(refused());
+            sketch.context_mut().on_linux = on_linux;
+            let report = sketch.diagnose();
+            let command = report.findings[0].cause_here().unwrap().page.command;
+            (command.contains("ss -ltnp"), command.contains("TermService"), report.findings[0].fixes.is_empty())
+        };
+        assert_eq!(told("127.0.0.1", true), (true, false, true));
+        assert_eq!(told("127.0.0.1", false), (false, true, false));
+        assert_eq!(told("192.0.2.7", true), (false, true, false));
     }
 
     /// Names that resolve wrongly do not matter to somebody who typed an address.

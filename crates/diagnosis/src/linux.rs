@@ -19,7 +19,7 @@ use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Severity};
 use crate::xrdp::{Layer, layer, wanted};
 pub(crate) use files::{expired, mismatched, missing, unreadable, unusable};
-pub(crate) use firewall::shut;
+pub(crate) use firewall::{port, shut};
 
 /// Port of RDP, where no other is set.
 const RDP: u16 = 3389;

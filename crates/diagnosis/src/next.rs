@@ -16,6 +16,7 @@ use crate::causes;
 use crate::earlier::Earlier;
 use crate::fixes::Given;
 use crate::ladder::{Ladder, Outcome};
+use crate::linux;
 use crate::need::Need;
 use crate::planner::decided_on_host;
 use crate::report::{Finding, Next, Verdict};
@@ -62,6 +63,9 @@ pub fn measurements(evidence: &Evidence, context: &Context, known: Known<'_>) ->
     }
     if verdict == Verdict::Undetermined {
         next.extend(by_failed_stage(evidence, context, ladder));
+    }
+    if verdict == Verdict::Undetermined && !unexplained && next.is_empty() {
+        next.extend(by_a_client(evidence, context));
     }
     if unexplained {
         let more = context.symptom.into_iter().flat_map(|symptom| by_code(evidence, context, symptom));
@@ -215,6 +219,23 @@ fn longer(target: &str) -> Next {
               transcript keeps every byte"
             .to_owned(),
     }
+}
+
+/// Suggests a connection to a server of Linux of which nothing but its files was seen.
+fn by_a_client(evidence: &Evidence, context: &Context) -> Option<Next> {
+    let met = evidence.observations.iter().any(|seen| matches!(seen.fact, Fact::TcpAnswer(_)));
+    let mut hosts = evidence.hosts().map(|subject| Case { evidence, subject, context }).filter(|case| case.is_linux());
+    let case = hosts.next().filter(|_| !met)?;
+    let port = linux::port(case);
+    let target = case.context.target.as_ref().map_or_else(|| format!("HOST:{port}"), ToString::to_string);
+    Some(Next {
+        command: format!("on a client's computer: rdpdoctor diagnose {target}"),
+        splits: vec!["path".to_owned(), "host".to_owned()],
+        why: format!(
+            "the files show no fault; whether a client gets through, a connection shows: from where the clients are, or on \
+             that machine itself with 127.0.0.1:{port}, which passes no firewall"
+        ),
+    })
 }
 
 /// Suggests a measurement where only clients on their way to gateways were captured: for the first gateway at which

@@ -345,6 +345,7 @@ mod tests {
 
     /// Over 1,000 random choices, going by the greedy rule costs at most 5 % more than the best order, all in all.
     #[test]
+    #[allow(clippy::print_stdout)] // the figures of the book
     fn the_greedy_order_costs_little_more_than_the_best() {
         let mut runner = proptest::test_runner::TestRunner::deterministic();
         let (mut best, mut ours, mut worst, mut near) = (0.0, 0.0, 1.0_f64, 0);
@@ -357,6 +358,8 @@ mod tests {
             (best, ours, worst) = (best + exact, ours + greedy, worst.max(greedy / exact));
             near += usize::from(greedy <= exact * 1.05);
         }
+        let more = (ours / best - 1.0) * 100.0;
+        println!("all in all {more:.2} % more; {near} of 1,000 within 5 %; the worst {worst:.2} times the best");
         assert!(ours <= best * 1.05 && near >= 980, "{ours} and {best}: {near} of 1,000 near, at worst {worst} times");
     }
 }

@@ -82,6 +82,7 @@ fn sketch(target: &str, subject: Subject) -> Sketch {
         gateway: None,
         routing: Routing::default(),
         thorough: false,
+        on_linux: false,
     };
     Sketch { evidence: Evidence { subjects: [subject].into_iter().collect(), ..Evidence::default() }, context }
 }
@@ -408,6 +409,11 @@ impl Sketch {
         &self.evidence
     }
 
+    pub fn context_mut(&mut self) -> &mut Context {
+        &mut self.context
+    }
+
+    /// Returns the context.
     pub fn context(&self) -> &Context {
         &self.context
     }

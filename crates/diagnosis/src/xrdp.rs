@@ -87,6 +87,14 @@ pub(crate) fn wanted(xrdp: &Xrdp) -> Vec<u16> {
     }
 }
 
+/// True if xrdp is set to listen for clients on its own machine alone.
+pub fn is_inside_alone(xrdp: &Xrdp) -> bool {
+    let inside =
+        |word: &str| ["tcp://127.", "tcp://.:", "tcp6://.:", "tcp6://{::1}"].iter().any(|at| word.starts_with(at));
+    let mut words = xrdp.port.iter().flat_map(|text| text.split([' ', ','])).filter(|word| !word.is_empty()).peekable();
+    words.peek().is_some() && words.all(inside)
+}
+
 /// `port` names no port, or none that the account may take: xrdp listens on nothing, or elsewhere than anybody expects.
 pub(crate) fn no_port(case: Case<'_>) -> Option<Ground> {
     let seen = case.xrdp()?;

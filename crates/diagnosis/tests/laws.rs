@@ -131,6 +131,7 @@ fn context(profile: &str) -> Context {
         gateway: None,
         routing: Routing::default(),
         thorough: false,
+        on_linux: false,
         at_source: evidence::TimeSource::Attempt,
         at: NOW,
         symptom: None,

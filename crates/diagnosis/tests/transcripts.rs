@@ -47,6 +47,7 @@ fn judged(transcript: &Transcript) -> Diagnosis {
         gateway: None,
         routing: Routing::default(),
         thorough: false,
+        on_linux: false,
         at_source: evidence::TimeSource::Attempt,
         at: transcript.at,
         symptom: None,

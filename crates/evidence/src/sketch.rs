@@ -64,6 +64,8 @@ pub fn xrdp() -> Xrdp {
         not_before: Some(rfc3339(NOW - time::Duration::days(10))),
         not_after: Some(rfc3339(NOW + time::Duration::days(3640))),
         key_matches: Some(true),
+        fitting_certificate: None,
+        fitting_key: None,
     }
 }
 

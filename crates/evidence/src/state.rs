@@ -32,7 +32,9 @@ pub use crate::section::files::FileVersion;
 pub use crate::section::filters::NetworkFilter;
 pub use crate::section::gnome::{GRD_CONF, GSETTINGS, GnomeRemoteDesktop};
 pub use crate::section::key_files::KeyFile;
-pub use crate::section::linux_firewalls::{FIREWALLD, Fate, IPTABLES, LinuxFirewall, LinuxRule, NFTABLES, UFW, Way};
+pub use crate::section::linux_firewalls::{
+    FIREWALLD, Fate, IPTABLES, LinuxFirewall, LinuxRule, NFTABLES, UFW, Way, within,
+};
 pub use crate::section::logs::LogSpan;
 pub use crate::section::ports::ListeningPort;
 pub use crate::section::registry::{RegistryData, RegistryKey};

@@ -16,6 +16,15 @@ pub struct Unread(pub String);
 #[error("{0}")]
 pub struct Failed(pub String);
 
+/// Process that somebody started by hand.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ByHand {
+    /// Its number.
+    pub process: u32,
+    /// Its command line.
+    pub line: String,
+}
+
 /// Hand on a machine.
 ///
 /// One law: behind `write(place, held)` a `read(place)` gives `held`. Behind an error it may give anything; therefore
@@ -40,6 +49,11 @@ pub trait Hand {
     /// Returns what rules of the firewall's tool would hold once they are there, without a change of the machine.
     fn rehearse(&self, place: &Place) -> Result<Held, Unread> {
         Err(Unread(format!("{place}: nobody can rehearse it here")))
+    }
+
+    /// Returns the process of a service that runs and was started by hand, so that no restart by us reaches it.
+    fn by_hand(&self, _service: &str) -> Option<ByHand> {
+        None
     }
 
     /// Restarts a service, so that it takes its settings anew. One that does not run is left alone.

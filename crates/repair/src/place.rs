@@ -104,6 +104,18 @@ impl Place {
         Self::File { path: path.into() }
     }
 
+    /// Lists the addresses and networks that it lets in.
+    pub fn allowed(&self) -> Vec<&str> {
+        match self {
+            Self::Opening { rules, .. } => rules.iter().map(|rule| rule.from.as_str()).collect(),
+            Self::Nftables { rule, .. } => {
+                let from = rule.split_once(" saddr ").and_then(|(_, from)| from.split(' ').next());
+                from.into_iter().collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Lists the files that hold it: copies of them bring it back without this program.
     pub fn files(&self) -> Vec<PathBuf> {
         match self {
@@ -206,6 +218,18 @@ pub enum Held {
         /// Its data.
         data: Vec<u8>,
     },
+}
+
+impl Held {
+    /// True if each part is as it was before or as it is to be after: what a write of several parts leaves that was cut
+    /// off.
+    pub fn is_between(&self, before: &Self, after: &Self) -> bool {
+        let Self::Opening { files: now, .. } = self else { return false };
+        let (Self::Opening { files: before, .. }, Self::Opening { files: after, .. }) = (before, after) else {
+            return false;
+        };
+        now.len() == before.len() && now.iter().all(|file| before.contains(file) || after.contains(file))
+    }
 }
 
 /// File in which a tool keeps rules of the firewall: text, without anything secret.

@@ -152,6 +152,15 @@ fn places(
                 (patient.setting("key_file")?, text(&xrdp.certificate.path)),
             ]
         }
+        Change::UseFittingFile => {
+            let Server::Xrdp(xrdp) = patient.server else { return None };
+            let (name, path) = match (&xrdp.fitting_key, &xrdp.fitting_certificate) {
+                (Some(path), _) => ("key_file", path),
+                (None, Some(path)) => ("certificate", path),
+                (None, None) => return None,
+            };
+            vec![(patient.setting(name)?, text(path))]
+        }
         Change::ShareKey => return Some(patient.shared(hand)),
         Change::JoinKeyGroup => match patient.membership() {
             Some(place) => vec![(place, After::Held { held: Kept::Present })],

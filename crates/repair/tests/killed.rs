@@ -182,6 +182,7 @@ fn ended(mut child: Command, folder: &Path, at: usize) -> bool {
 #[test]
 fn killed_at_every_operation_it_is_finished_or_taken_back_to_the_byte() {
     let kills = at_every(&scratch("killed"), killed);
+    println!("killed at {kills} operations");
     assert!(kills > 20, "{kills}");
 }
 

@@ -6,7 +6,7 @@
 
 use diagnosis::cause::{Cause, Confidence, Severity};
 use diagnosis::fixes::Safety;
-use diagnosis::fixes::change::Change;
+use diagnosis::fixes::change::{Change, Machine};
 use diagnosis::printable::counted;
 use diagnosis::report::{Diagnosis, Finding, Outcome, StageResult, Verdict};
 use diagnosis::{Role, Stage, causes, fixes};
@@ -221,7 +221,19 @@ fn fix<'a>(diagnosis: &'a Diagnosis, finding: &'a Finding, cause: &'a Cause) -> 
         };
         let replace = script.replace.as_deref().map_or(String::new(), |words| format!(" Replace {words}."));
         let text = format!("{} ({}{cuts}), {}.{replace}", fix.title, fix.safety.word(), fix.place.words());
-        Part::new(label, &text).rows(3).script(Some(script))
+        let own = match fix.place.machine {
+            Machine::Xrdp => "sudo rdpdoctor fix",
+            Machine::Gnome => "rdpdoctor fix",
+            _ => return Part::new(label, &text).rows(3).script(Some(script)),
+        };
+        // whom to let in, somebody has to say
+        let whom =
+            if fix.changes().any(|change| *change == Change::OpenLinuxFirewall) { " --addresses WHOM" } else { "" };
+        let text = format!(
+            "{text} There `{own} --for {}{whom}` shows the change; --apply makes it, `rdpdoctor undo` goes back.",
+            finding.cause
+        );
+        Part::new(label, &text).rows(5).script(Some(script))
     }
 }
 

@@ -6,6 +6,7 @@ pub mod guarded;
 mod journals;
 mod patient;
 pub mod undo;
+mod verified;
 mod words;
 
 use std::io::IsTerminal as _;
@@ -24,6 +25,7 @@ use crate::arguments::FixOptions;
 use crate::output_file::OutputFile;
 use crate::{FAILED, HEALTHY, UNDETERMINED, terminal};
 use patient::{Fault, Found, Patient, Probed};
+use verified::Verdict;
 
 /// Exit status: a plan has changes; or they were made and rolled back; or a fault is there that takes a person.
 const CHANGES: u8 = 1;
@@ -37,6 +39,7 @@ pub fn run(options: &FixOptions) -> anyhow::Result<u8> {
         return finish(options);
     }
     known(options)?;
+    cut_off(options)?;
     if let Some(disk) = disk::Disk::at(options.path.as_deref()) {
         if options.confirm_within.is_some() || options.lease.is_some() {
             bail!("that Windows does not run: nobody can be cut off, and nothing takes a change back in time");
@@ -50,6 +53,7 @@ pub fn run(options: &FixOptions) -> anyhow::Result<u8> {
         None => planned(&patient, &found, options)?,
     };
     planned.plan.lease |= options.lease.is_some();
+    planned.restarts_by_hand = patient.by_hand(&mut planned.plan)?;
     if planned.plan.steps.is_empty() {
         let outside = found.faults.is_empty().then(|| patient.probed(&found.server)).flatten();
         terminal::print(&words::nothing(&found, &planned, outside.as_ref()))?;
@@ -73,6 +77,20 @@ fn idle(found: &Found, planned: &Planned, outside: Option<&Probed>) -> u8 {
         None if by_files => HEALTHY,
         Some(_) | None => UNDETERMINED,
     }
+}
+
+/// Tells of a run that was cut off, before anything else: what it left may look like no fault. No other one is made
+/// before somebody has chosen what becomes of it.
+fn cut_off(options: &FixOptions) -> anyhow::Result<()> {
+    let Some(store) = journals::existing()? else { return Ok(()) };
+    // whoever holds it works just now
+    let Ok(_lock) = store.lock() else { return Ok(()) };
+    let Some(open) = journals::unfinished(&store)? else { return Ok(()) };
+    if options.apply {
+        bail!("{}", words::cut_off(&open));
+    }
+    terminal::complain(&words::cut_off(&open));
+    Ok(())
 }
 
 /// Checks that the causes and fixes that were named exist.
@@ -112,6 +130,8 @@ struct Planned {
     by_hand: Vec<(String, String)>,
     /// Causes that were asked for and are not there.
     missing: Vec<String>,
+    /// Restarts that take a person, a sentence each.
+    restarts_by_hand: Vec<String>,
     /// Faults that only show once these are mended, and that it does not mend.
     later: Vec<Fault>,
 }
@@ -220,10 +240,7 @@ fn ready(plan: &Plan, origin: &str) -> anyhow::Result<(Store, Lock)> {
     let lock = store.lock()?;
     guarded::sweep(&store, &lock)?;
     if let Some(open) = journals::unfinished(&store)? {
-        bail!(
-            "an earlier run was cut off ({}): `rdpdoctor undo` takes it back, `rdpdoctor fix --finish` finishes it",
-            journals::number(&open)
-        );
+        bail!("{}", words::cut_off(&open));
     }
     Ok((store, lock))
 }
@@ -247,7 +264,7 @@ fn apply(patient: &Patient, found: &Found, plan: &Plan, options: &FixOptions) ->
             terminal::print(&words::done("Applied", "on a lease", &journal))?;
             HEALTHY
         }
-        applied => ended(patient, applied, &plan.causes, seen_before.as_ref())?,
+        applied => ended(patient, applied, (&plan.causes, &options.addresses), seen_before.as_ref())?,
     };
     if let Some(guard) = guard.filter(|_| stays && status != CHANGES) {
         terminal::print(&guard.words())?;
@@ -277,11 +294,16 @@ fn finish(options: &FixOptions) -> anyhow::Result<u8> {
     }
     let mut hand = journals::hand(open.begin.elsewhere)?;
     let applied = run::finish(open, &mut *hand, &journals::now).map_err(|why| anyhow!(why))?;
-    ended(&patient, applied, &causes, None)
+    ended(&patient, applied, (&causes, &options.addresses), None)
 }
 
 /// Tells how a run ended; where all was done, whether it helped.
-fn ended(patient: &Patient, applied: Applied, causes: &[String], seen_before: Option<&Probed>) -> anyhow::Result<u8> {
+fn ended(
+    patient: &Patient,
+    applied: Applied,
+    (causes, addresses): (&[String], &[String]),
+    seen_before: Option<&Probed>,
+) -> anyhow::Result<u8> {
     let mut journal = match applied {
         Applied::Done(journal) => journal,
         Applied::RolledBack { why, journal } => {
@@ -294,20 +316,33 @@ fn ended(patient: &Patient, applied: Applied, causes: &[String], seen_before: Op
             return Ok(FAILED);
         }
     };
-    let verdict = patient.verify(causes, seen_before)?;
+    let steps = &journal.begin.steps;
+    let allowed: Vec<String> = steps.iter().flat_map(|step| step.place.allowed()).map(str::to_owned).collect();
+    let allowed = if addresses.is_empty() { &allowed } else { addresses };
+    let waits = waits_for_restart(patient, &journal)?;
+    let verdict = patient.verify(causes, allowed, seen_before, waits.as_deref())?;
     match verdict {
-        patient::Verdict::Repaired(told) => {
+        Verdict::Repaired(told) => {
             run::end(&mut journal, &told, &journals::now)?;
             terminal::print(&words::done("Repaired", &told, &journal))?;
             Ok(HEALTHY)
         }
-        patient::Verdict::NotVisible(told) => {
+        Verdict::NotVisible(told) => {
             run::end(&mut journal, &told, &journals::now)?;
             terminal::print(&words::done("Applied, not yet visible", &told, &journal))?;
             Ok(UNDETERMINED)
         }
-        patient::Verdict::NoHelp(told) => no_help(&mut journal, &told),
+        Verdict::NoHelp(told) => no_help(&mut journal, &told),
     }
+}
+
+/// Says what a person has to restart before the changes of a run act; `None` if nothing.
+fn waits_for_restart(patient: &Patient, journal: &Journal) -> anyhow::Result<Option<String>> {
+    let hand = patient.hand()?;
+    let changes = journal.begin.fixes.iter().filter_map(|id| fixes::find(id)).flat_map(Fix::changes);
+    let wanted = changes.filter_map(|change| if let Change::RestartUnit(name) = change { Some(*name) } else { None });
+    let mut left = wanted.filter(|name| !journal.begin.restarts.iter().any(|done| done == name));
+    Ok(left.find_map(|name| Some(patient::started_by_hand(name, &hand.by_hand(name)?))))
 }
 
 fn no_help(journal: &mut Journal, told: &str) -> anyhow::Result<u8> {

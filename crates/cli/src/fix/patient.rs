@@ -13,9 +13,10 @@ use diagnosis::diagnose::Run;
 use diagnosis::fixes::change::Machine;
 use diagnosis::fixes::{self, Fix, Given};
 use evidence::observe::observe;
+use evidence::printable::printable;
 use evidence::state::{LinuxFirewall, State, XRDP_INI, XRDP_SERVICES, Xrdp, XrdpFile};
 use evidence::{Evidence, Target};
-use repair::hand::Hand;
+use repair::hand::{ByHand, Hand};
 use repair::place::{Held, Place};
 use repair::plan::{Plan, Step};
 use repair::remedy;
@@ -37,7 +38,7 @@ const TRIES: usize = 10;
 const PAUSE: Duration = Duration::from_millis(300);
 
 /// Way to a server.
-enum Way {
+pub(super) enum Way {
     /// The `xrdp.ini` of an xrdp, as it is found from here.
     Xrdp(PathBuf),
     /// The folder with the files of a GNOME Remote Desktop.
@@ -46,7 +47,7 @@ enum Way {
 
 /// The server on its machine.
 pub struct Patient {
-    way: Way,
+    pub(super) way: Way,
     /// Root of its files.
     pub root: PathBuf,
     /// Folder outside of which no file is changed: all of this machine, the mounted one, the folder of a lone
@@ -82,6 +83,11 @@ impl Server {
             }
     }
 
+    /// True if it is set to listen for clients on its own machine alone.
+    pub fn is_inside_alone(&self) -> bool {
+        matches!(self, Self::Xrdp(xrdp) if diagnosis::xrdp::is_inside_alone(xrdp))
+    }
+
     /// Returns the first port that its settings name.
     pub fn port(&self) -> u16 {
         match self {
@@ -111,7 +117,9 @@ pub struct Found {
     /// Parts of it that were not read, each with the reason: of them nothing is known.
     pub unread: Vec<String>,
     /// Firewall of its machine, where that runs here.
-    firewalls: Vec<LinuxFirewall>,
+    pub firewalls: Vec<LinuxFirewall>,
+    /// Reason why that was not read.
+    pub firewall_unread: Option<String>,
     gathered: Gathered,
     now: OffsetDateTime,
 }
@@ -147,16 +155,6 @@ impl Found {
 /// Faults that a probe has seen; `None` where it could not tell.
 pub struct Probed {
     pub faults: Option<Vec<String>>,
-}
-
-/// How well the changes helped.
-pub enum Verdict {
-    /// The causes are gone.
-    Repaired(String),
-    /// Nothing shows them any more, but nobody could see it from outside.
-    NotVisible(String),
-    /// A cause is still there, or another one came.
-    NoHelp(String),
 }
 
 impl Patient {
@@ -287,6 +285,7 @@ impl Patient {
         let file = Path::new("/").join(ini.strip_prefix(&self.root).unwrap_or(ini));
         let xrdp = Xrdp { file: file.display().to_string(), ..xrdp.clone() };
         let of_state: Vec<_> = [state, &firewall].into_iter().flat_map(|state| &state.unread).cloned().collect();
+        let firewall_unread = firewall.unread.first().map(|unread| format!("{}: {}", unread.what, unread.why));
         let firewalls = firewall.linux_firewalls;
         let own = gathered.pieces.iter_mut().find_map(|(_, _, piece)| match piece {
             Piece::State(state) if !state.xrdp.is_empty() => Some(state),
@@ -301,7 +300,7 @@ impl Patient {
         let of_files = gathered.unread.iter().map(|(path, why)| format!("{}: {why}", path.display()));
         let unread = unseen(&[&xrdp.certificate, &xrdp.key], of_state.chain(of_files).collect());
         let server = Server::Xrdp(Box::new(xrdp));
-        Ok(Found { server, name, title, faults, by_person, unread, firewalls, gathered, now })
+        Ok(Found { server, name, title, faults, by_person, unread, firewalls, firewall_unread, gathered, now })
     }
 
     fn found_gnome(folder: &Path, now: OffsetDateTime) -> anyhow::Result<Found> {
@@ -315,7 +314,9 @@ impl Patient {
         let by_person = idle.into_iter().chain(gnome::by_person(&server, folder)).collect();
         let unread = unseen(&[&server.certificate, &server.key], Vec::new());
         let firewalls = Vec::new();
-        Ok(Found { server: Server::Gnome, name, title, faults, by_person, unread, firewalls, gathered, now })
+        let firewall_unread = None;
+        let server = Server::Gnome;
+        Ok(Found { server, name, title, faults, by_person, unread, firewalls, firewall_unread, gathered, now })
     }
 
     /// Returns what is repaired, as the planner of repairs knows it.
@@ -335,7 +336,7 @@ impl Patient {
 
     /// Asks a server whose settings have just changed: it may not listen at once, and GNOME's takes one client at a
     /// time.
-    fn probed_anew(&self, server: &Server) -> Option<Probed> {
+    pub fn probed_anew(&self, server: &Server) -> Option<Probed> {
         let mut probed = self.probed(server)?;
         let passing = |fault: &String| matches!(server, Server::Gnome) || fault == "port-closed";
         for _ in 0..TRIES {
@@ -356,6 +357,20 @@ impl Patient {
         }
     }
 
+    /// Takes restarts out of a plan that would reach nobody, and returns for each what a person has to do.
+    pub fn by_hand(&self, plan: &mut Plan) -> anyhow::Result<Vec<String>> {
+        let hand = self.hand()?;
+        let mut left = Vec::new();
+        plan.restarts.retain(|service| match hand.by_hand(service) {
+            Some(own) => {
+                left.push(started_by_hand(service, &own));
+                false
+            }
+            None => true,
+        });
+        Ok(left)
+    }
+
     fn service_runs(&self, name: &str) -> bool {
         let service = Place::Service { name: name.to_owned() };
         self.hand().is_ok_and(|hand| hand.read(&service) == Ok(Held::Running(true)))
@@ -364,43 +379,6 @@ impl Patient {
     /// Lists what of the xrdp of this machine takes a person, who starts its parts.
     fn by_person(&self) -> Vec<String> {
         XRDP_SERVICES.into_iter().filter(|name| !self.service_runs(name)).map(|name| idle(name, "")).collect()
-    }
-
-    /// Looks whether the causes are gone: in the files, and by a probe where it runs here.
-    pub fn verify(&self, causes: &[String], before: Option<&Probed>) -> anyhow::Result<Verdict> {
-        let found = self.found()?;
-        if let Some(still) = found.faults.iter().find(|fault| causes.contains(&fault.cause)) {
-            return Ok(Verdict::NoHelp(format!("{} is still there", still.cause)));
-        }
-        let rest: Vec<&str> = found.faults.iter().map(|fault| fault.cause.as_str()).collect();
-        let also = if rest.is_empty() { String::new() } else { format!("; there is also {}", rest.join(", ")) };
-        // a probe from here does not meet the firewall
-        let firewall = causes.iter().any(|cause| cause == FIREWALL);
-        let causes = causes.join(", ");
-        let not_visible = |what: &str| {
-            Ok(Verdict::NotVisible(format!("its files no longer show {causes}; {what} to see it work{also}")))
-        };
-        if matches!(&self.way, Way::Gnome(folder) if gnome::without_credentials(folder)) {
-            return not_visible("set a user name and a password");
-        }
-        let Some(after) = self.probed_anew(&found.server) else {
-            let start = format!("start {}", found.server.name());
-            return not_visible(if self.elsewhere() { "start that machine" } else { &start });
-        };
-        let known = before.and_then(|before| before.faults.clone()).unwrap_or_default();
-        Ok(match after.faults {
-            Some(faults) if faults.is_empty() && firewall => {
-                return not_visible("connect from one of the addresses that it lets in");
-            }
-            Some(faults) if faults.is_empty() => {
-                Verdict::Repaired(format!("{causes}: gone, and a probe gets through{also}"))
-            }
-            Some(faults) if faults.iter().all(|fault| known.contains(fault)) && faults.len() < known.len() => {
-                Verdict::Repaired(format!("{causes}: gone; a probe still sees {}", faults.join(", ")))
-            }
-            Some(faults) => Verdict::NoHelp(format!("a probe sees {}", faults.join(", "))),
-            None => Verdict::NotVisible(format!("its files no longer show {causes}, but a probe could not tell{also}")),
-        })
     }
 }
 
@@ -430,6 +408,16 @@ fn firewall_here() -> State {
 #[cfg(not(target_os = "linux"))]
 fn firewall_here() -> State {
     State::default()
+}
+
+/// Says how a person restarts a service that was started by hand.
+pub fn started_by_hand(service: &str, own: &ByHand) -> String {
+    let ByHand { process, line } = own;
+    format!(
+        "{service} was started by hand, so it is not restarted by this program, and takes the changes only after \
+         `sudo kill {process}` and `sudo {}`: connections through it end.",
+        printable(line)
+    )
 }
 
 /// Says that a service does not run, and how a person starts it.

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use evidence::printable::{counted, printable};
+use evidence::state::UFW;
 use repair::journal::Journal;
 use repair::place::Place;
 use repair::plan::Step;
@@ -29,7 +30,13 @@ pub fn nothing(found: &Found, planned: &Planned, outside: Option<&Probed>) -> St
 /// Says how far it is to be believed that files show no fault.
 fn seen(found: &Found, outside: Option<&Probed>) -> String {
     let port = found.server.port();
-    let usual = if port == 3389 { String::new() } else { format!(" Clients name its port: HOST:{port}.") };
+    let usual = if found.server.is_inside_alone() {
+        " It is set to listen for clients on this machine alone (port in [Globals]): nobody else reaches it.".to_owned()
+    } else if port == 3389 {
+        String::new()
+    } else {
+        format!(" Clients name its port: HOST:{port}.")
+    };
     match outside.map(|probed| probed.faults.as_deref()) {
         Some(Some([])) => {
             let rest = if found.by_person.is_empty() { " Nothing to do." } else { "" };
@@ -46,6 +53,14 @@ fn seen(found: &Found, outside: Option<&Probed>) -> String {
         None if !found.by_person.is_empty() => ".".to_owned(),
         None => format!(". Nothing to do.{usual}"),
     }
+}
+
+/// Says that a run was cut off, and what can become of it.
+pub fn cut_off(open: &Journal) -> String {
+    format!(
+        "an earlier run was cut off ({}): `rdpdoctor undo` takes it back, `rdpdoctor fix --finish` finishes it",
+        journals::number(open)
+    )
 }
 
 /// Says which causes take a person, which were asked for and are not there, and what was not read.
@@ -82,6 +97,10 @@ pub fn plan(planned: &Planned, found: &Found, elsewhere: bool) -> String {
     }
     lines.push(String::new());
     lines.extend(plan.restarts.iter().filter(|_| !elsewhere).map(|service| restart(service)));
+    lines.extend(planned.restarts_by_hand.iter().cloned());
+    if plan.restarts.is_empty() && planned.restarts_by_hand.is_empty() && !elsewhere {
+        lines.push("Nothing has to be restarted: it acts with the next connection.".to_owned());
+    }
     if elsewhere {
         lines.push("These are the files of another machine or another xrdp: nothing is restarted, and new files go beside its xrdp.ini.".to_owned());
     }
@@ -104,11 +123,21 @@ pub fn restart(service: &str) -> String {
 }
 
 fn step(step: &Step) -> Vec<String> {
-    vec![
+    let mut lines = vec![
         format!("  {}", place(&step.place)),
         format!("    - {}", printable(&step.before.words())),
         format!("    + {}", printable(&step.after.words())),
-    ]
+    ];
+    // measured with ufw 0.36
+    if matches!(&step.place, Place::Opening { tool, rules, .. } if tool == UFW && rules.iter().any(|rule| rule.ahead_of.is_some()))
+    {
+        lines.push(
+            "    For a rule ahead of others ufw writes its chains anew. Those for limits may keep one rule more each when \
+             it is taken back; these let nobody in and keep nobody out."
+                .to_owned(),
+        );
+    }
+    lines
 }
 
 fn place(place: &Place) -> String {

@@ -44,8 +44,8 @@ const MENDED: &[(&str, &str, &str)] = &[
         "make-xrdp-certificate",
     ),
     ("a key in halves", "truncate -s 700 /etc/xrdp/other.key", "make-xrdp-certificate"),
-    ("a folder for a certificate", "ini certificate /etc/xrdp", "make-xrdp-certificate"),
-    ("a link to nowhere", "ln -s /nowhere/x /etc/xrdp/l; ini certificate /etc/xrdp/l", "make-xrdp-certificate"),
+    ("a folder for a certificate", "ini certificate /etc/xrdp", "use-fitting-xrdp-file"),
+    ("a link to nowhere", "ln -s /nowhere/x /etc/xrdp/l; ini certificate /etc/xrdp/l", "use-fitting-xrdp-file"),
     ("the two exchanged", "ini certificate /etc/xrdp/other.key; ini key_file /etc/xrdp/other.crt", "swap-xrdp-files"),
     (
         "a key of root alone",

@@ -20,8 +20,33 @@ meets() {
   echo "$1=out"
 }
 rules() { nft -s list ruleset 2>/dev/null | sha256sum; }
-# the first rule that ufw takes out also puts its chains for limits in order, whoever asks for it
-ufw_on() { ufw --force enable; ufw allow 9/tcp; ufw delete allow 9/tcp; } >/dev/null
+ufw_on() { ufw --force enable; } >/dev/null
+# a rule ahead of another one, once, puts the chains for limits in the order that ufw leaves behind any such rule
+ufw_order() { ufw deny 9/tcp; ufw insert 1 allow 8/tcp; ufw delete allow 8/tcp; ufw delete deny 9/tcp; } >/dev/null
+# kills its parent with signal 9 where the tool changes something, before, behind or in the middle of it
+mkdir -p /run/deadly; export real=$PATH
+deadly() {
+  cat > "/run/deadly/$1" <<END
+#!/bin/bash
+export PATH=\$real
+change=; for word; do [[ \$word == $2 ]] && change=1; [[ \$word == --datadir=* ]] && change= && break; done
+[ -n "\$change" ] || exec $1 "\$@"
+$3
+kill -9 \$PPID; sleep 0.2
+END
+  chmod 755 "/run/deadly/$1"
+}
+killed() {
+  for next in finish undo; do
+    echo "[$1 $next]"; before=$(hash); rules=$(rules)
+    PATH=/run/deadly:$PATH "$program" fix --addresses 10.213.9.2 --apply --yes >/dev/null 2>&1; echo "killed=$?"
+    "$program" fix --addresses 10.213.9.2 --apply --yes 2>&1 | grep -o 'an earlier run was cut off'
+    if [ $next = finish ]; then
+      "$program" fix --finish; echo "finish=$?"; meets finished 2
+    fi
+    "$program" undo --yes >/dev/null; echo "undo=$?"; same undone; meets undone 2; echo "[]"
+  done
+}
 same() { [ "$before" = "$(hash)" ] && [ "$rules" = "$(rules)" ]; echo "$1=$?"; }
 opened() {
   before=$(hash); rules=$(rules)
@@ -47,8 +72,8 @@ const LINES: &[&str] = &[
     "alone=1",
     "plan=1",
     "planned=0",
-    "Applied, not yet visible",
-    "apply=2",
+    "keeps 10.213.9.2 from port 3389 any more; a probe from this machine itself gets through, which passes no firewall",
+    "apply=0",
     "after=in",
     "other=out",
     "told-after=1",
@@ -56,7 +81,7 @@ const LINES: &[&str] = &[
     "undone=0",
     "undone=out",
     "open-linux-firewall-for-rdp: undone",
-    "waits=2",
+    "waits=0",
     "reverted=0",
     "reverted=out",
 ];
@@ -80,7 +105,7 @@ fn ufw_has_no_rule_for_the_port() {
 /// Leaves out whom another rule keeps out: the new one comes right before the one that is for everybody.
 #[test]
 fn ufw_has_a_rule_that_keeps_everybody_out() {
-    let script = "ufw_on; ufw deny from 10.213.9.3 >/dev/null; ufw reject 3389/tcp >/dev/null
+    let script = "ufw_on; ufw_order; ufw deny from 10.213.9.3 >/dev/null; ufw reject 3389/tcp >/dev/null
         opened
         \"$program\" fix --addresses 10.213.9.0/24 fd00::/8 --apply --yes >/dev/null; echo \"network=$?\"
         meets within 2; meets barred 3; ufw status numbered
@@ -90,6 +115,7 @@ fn ufw_has_a_rule_that_keeps_everybody_out() {
         cat /etc/ufw/user.rules | grep tuple";
     let more = [
         "rule 2 of ufw refuses every connection",
+        "Those for limits may keep one rule more each",
         "network=2",
         "within=in",
         "barred=out",
@@ -134,6 +160,104 @@ fn a_chain_of_nftables_keeps_everybody_out() {
         nft add rule inet filter input iifname lo accept; opened";
     let more = ["the chain inet filter input of nftables has no rule that lets anybody in to port 3389"];
     opened(&["nft", "nsenter"], script, &more);
+}
+
+/// Rules of others beside those of ufw, whatever comes first: those that shut all out are opened too, and those that may
+/// keep the address out are told.
+#[test]
+fn another_chain_beside_ufw() {
+    if !programs(&["ufw", "nft", "nsenter"]) {
+        return;
+    }
+    let script = r#"ufw_on
+        chain() { nft add table "$1" "$2"; nft add chain "$1" "$2" own "{ type filter hook $3 priority -200 ; }"; }
+        repair() { "$program" fix --addresses "$@" --apply --yes; echo "fix=$?"; meets met 2; }
+        back() { "$program" undo --yes >/dev/null; nft delete table "$1" "$2"; }
+        before=$(hash); rules=$(rules)
+        echo "[some]"; chain inet pre prerouting; nft add rule inet pre own ip saddr 10.213.9.2 tcp dport 3389 drop
+        repair 10.213.9.2; back inet pre
+        echo "[others]"; chain inet pre prerouting; nft add rule inet pre own ip saddr 10.213.9.3 tcp dport 3389 drop
+        repair 10.213.9.2; back inet pre
+        echo "[all]"; chain inet pre prerouting; nft add rule inet pre own tcp dport 3389 drop
+        own=$(rules); repair 10.213.9.2
+        "$program" undo --yes >/dev/null; [ "$own" = "$(rules)" ]; echo "back=$?"; nft delete table inet pre
+        echo "[limit]"; chain ip last input; nft add rule ip last own tcp dport 3389 limit rate over 1/hour burst 1 packets drop
+        repair 10.213.9.2; back ip last
+        echo "[six]"; chain ip6 last input; nft add rule ip6 last own ip6 saddr fd00::2 drop
+        repair 10.213.9.2 fd00::2; back ip6 last
+        echo "[four]"; chain ip6 last input; nft add rule ip6 last own ip6 saddr fd00::2 drop
+        repair 10.213.9.2; back ip6 last
+        [ "$before" = "$(hash)" ] && [ "$rules" = "$(rules)" ]; echo "undone=$?"; echo "[]""#;
+    let Some(told) = inside(&[WORDS, script].concat()) else { return };
+    let open = ["Repaired: firewall-blocks-rdp: nothing in the rules", "fix=0", "met=in"];
+    let shut = ["Applied, not yet visible: firewall-blocks-rdp", "fix=2", "met=out"];
+    let some = ["chain own of table inet pre may still keep 10.213.9.2 out"];
+    let limit = ["chain own of table ip last may still keep 10.213.9.2 out", "Applied, not yet visible", "fix=2"];
+    let six = ["chain own of table ip6 last may still keep 10.213.9.2, fd00::2 out", "fix=2", "met=in"];
+    for (name, lines) in [
+        ("some", [&shut[..], &some].concat()),
+        ("others", open.to_vec()),
+        ("all", [&open[..], &["back=0"]].concat()),
+        ("limit", limit.to_vec()),
+        ("six", six.to_vec()),
+        ("four", [&open[..], &["undone=0"]].concat()),
+    ] {
+        for line in lines {
+            assert!(part(&told, name).contains(line), "{name}: {line:?} is missing: {told}");
+        }
+    }
+}
+
+/// A table of nftables beside firewalld that shuts all out takes a rule of its own.
+#[test]
+fn another_table_beside_firewalld() {
+    let script = "nft add table inet own
+        nft add chain inet own input '{ type filter hook input priority -5 ; }'
+        nft add rule inet own input iifname lo accept
+        nft add rule inet own input tcp dport 3380-3400 reject; opened; kill $daemon";
+    let more = ["2 changes in all"];
+    opened(&["firewalld", "dbus-daemon", "nft", "nsenter"], &[FIREWALLD, script].concat(), &more);
+}
+
+fn part<'t>(told: &'t str, name: &str) -> &'t str {
+    told.split_once(&format!("[{name}]")).unwrap().1.split("\n[").next().unwrap()
+}
+
+fn killed(tool: &str, script: &str) {
+    if !programs(&[tool, "nft", "nsenter"]) {
+        return;
+    }
+    let Some(told) = inside(&[WORDS, script].concat()) else { return };
+    let all = ["killed=137", "an earlier run was cut off", "undo=0", "undone=0", "undone=out"];
+    for how in ["before", "half", "behind"] {
+        for (next, more) in [("finish", &["Repaired", "finish=0", "finished=in"][..]), ("undo", &[])] {
+            for line in all.iter().chain(more) {
+                assert!(part(&told, &format!("{how} {next}")).contains(line), "{how} {next} {line}: {told}");
+            }
+        }
+    }
+}
+
+/// Kills the program with signal 9 in the middle of a change of ufw; the next run finishes or takes back.
+#[test]
+fn killed_while_ufw_changes() {
+    let script = r#"ufw_on; ufw_order; ufw deny from 10.213.9.3 >/dev/null; ufw reject 3389/tcp >/dev/null
+        deadly ufw allow ':'; killed before
+        deadly ufw allow 'ufw "$@" >/dev/null; iptables -D ufw-user-input -s 10.213.9.2/32 -p tcp -m tcp --dport 3389 -j ACCEPT'
+        killed half
+        deadly ufw allow 'ufw "$@" >/dev/null'; killed behind"#;
+    killed("ufw", script);
+}
+
+/// Likewise with firewalld, which changes what is in force and what is kept one after the other.
+#[test]
+fn killed_while_firewalld_changes() {
+    let script = r#"
+        deadly firewall-cmd '--add-rich-rule=*' ':'; killed before
+        deadly firewall-cmd '--add-rich-rule=*' 'firewall-cmd "$@"'; killed half
+        deadly firewall-cmd '--permanent' '[[ "$*" == *add-rich* ]] || exec firewall-cmd "$@"; firewall-cmd "$@"'; killed behind
+        kill $daemon"#;
+    killed("firewalld", &[FIREWALLD, script].concat());
 }
 
 /// A firewall that lets somebody in is no fault, and neither is one that is switched off.

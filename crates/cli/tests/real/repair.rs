@@ -132,6 +132,47 @@ fn a_path_that_leads_nowhere() {
     repaired(breaking, "certificate-binding-stale", "make-xrdp-certificate");
 }
 
+/// A path that was mistyped is put right where the file that fits lies beside it.
+#[test]
+fn a_key_or_a_certificate_beside_a_mistyped_path() {
+    let pair = "give other.crt 644 root; give other.key 640 xrdp";
+    for (certificate, key) in [("other", "othr"), ("othr", "other")] {
+        let set = format!("ini certificate /etc/xrdp/{certificate}.crt; ini key_file /etc/xrdp/{key}.key; start");
+        repaired(&format!("{pair}; {set}"), "certificate-binding-stale", "use-fitting-xrdp-file");
+    }
+    let set = "give server.key 640 xrdp; ini certificate /etc/xrdp/other.crt; ini key_file /etc/xrdp/server.key; start";
+    repaired(&format!("{pair}; {set}"), "certificate-key-mismatch", "use-fitting-xrdp-file");
+}
+
+/// One that was started by hand, without a file that names its process, runs all the same; whoever started it restarts
+/// it.
+#[test]
+fn an_xrdp_that_was_started_by_hand() {
+    let script = r#"
+        start; rm /run/xrdp/xrdp.pid
+        "$program" fix --apply --yes; echo "apply=$?"; wire waits
+        kill "$(pgrep -o -x xrdp)"; while pgrep -x xrdp >/dev/null; do sleep 0.05; done
+        start; rm /run/xrdp/xrdp.pid; wire restarted; "$program" fix; echo "then=$?"
+        ini security_layer rdp; "$program" fix --apply --yes; echo "live=$?"
+    "#;
+    let Some(told) = inside(script) else { return };
+    let lines = [
+        "xrdp was started by hand, so it is not restarted by this program",
+        "Applied, not yet visible: its files no longer show private-key-unusable",
+        "apply=2",
+        "waits=faulty",
+        "restarted=healthy",
+        "then=0",
+        "Nothing has to be restarted: it acts with the next connection.",
+        "Repaired: standard-security-only",
+        "live=0",
+    ];
+    for line in lines {
+        assert!(told.contains(line), "{line:?} is missing: {told}");
+    }
+    assert!(!told.contains("xrdp does not run here"), "{told}");
+}
+
 #[test]
 fn a_key_of_another_certificate() {
     let breaking = "give other.crt 644 root; give server.key 640 xrdp
@@ -233,6 +274,7 @@ fn systemd_is_asked_where_it_runs() {
         cat > /run/bin/systemctl <<'END'
 #!/bin/sh
 echo "systemctl $*" >> /run/told
+[ "$2" = is-active ] && exit 0
 SYSTEMCTL_SKIP_REDIRECT=1 _SYSTEMCTL_SKIP_REDIRECT=1 exec "/etc/init.d/$3" "$2" >/dev/null 2>&1
 END
         cat > /run/bin/systemd-run <<'END'

@@ -207,6 +207,7 @@ fn causes(gathered: &Gathered, client: &str) -> Vec<String> {
         require_trust: false,
         routing: Routing::default(),
         thorough: false,
+        on_linux: false,
         at_source: evidence::TimeSource::Attempt,
         gateway: None,
     };

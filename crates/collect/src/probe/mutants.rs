@@ -329,6 +329,7 @@ fn diagnose(outlet: Arc<dyn Outlet>, target: &Target) -> (Diagnosis, Diagnosis) 
         gateway: None,
         routing: Routing::default(),
         thorough: false,
+        on_linux: false,
         at_source: evidence::TimeSource::Attempt,
         at: OffsetDateTime::now_utc(),
         symptom: None,

@@ -86,6 +86,7 @@ fn context_of(evidence: &Evidence, capture: &Capture) -> Context {
         require_trust: false,
         routing: Routing::default(),
         thorough: false,
+        on_linux: false,
         at_source: evidence::TimeSource::Attempt,
         gateway: None,
     }

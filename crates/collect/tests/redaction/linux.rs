@@ -28,6 +28,8 @@ pub fn xrdp() -> Xrdp {
         not_before: Some("2026-01-01T00:00:00Z".to_owned()),
         not_after: Some("2027-01-01T00:00:00Z".to_owned()),
         key_matches: Some(true),
+        fitting_certificate: Some("/srv/srv.pem".to_owned()),
+        fitting_key: Some("/srv/srv.pem".to_owned()),
     }
 }
 

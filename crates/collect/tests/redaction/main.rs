@@ -55,6 +55,7 @@ fn findings(pieces: Pieces) -> (String, Vec<String>) {
         require_trust: false,
         routing: Routing::default(),
         thorough: false,
+        on_linux: false,
         at_source: evidence::TimeSource::Attempt,
         gateway: None,
     };

@@ -91,7 +91,13 @@ pub const CAUSE: Cause = Cause {
             "Microsoft: Remote Desktop Services Authentication and Encryption (events 1051, 1055, 1059)",
         ],
     },
-    fixes: &["clear-certificate-binding", "bind-certificate", "make-xrdp-certificate", "make-gnome-certificate"],
+    fixes: &[
+        "clear-certificate-binding",
+        "bind-certificate",
+        "use-fitting-xrdp-file",
+        "make-xrdp-certificate",
+        "make-gnome-certificate",
+    ],
 };
 
 fn names_nothing(case: Case<'_>) -> Option<Ground> {

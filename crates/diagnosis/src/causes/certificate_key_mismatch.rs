@@ -46,7 +46,13 @@ pub const CAUSE: Cause = Cause {
                      software.",
         references: &["RFC 8446 section 4.4.3", "RFC 5246 section 7.4.3"],
     },
-    fixes: &["renew-rdp-certificate", "bind-certificate", "make-xrdp-certificate", "make-gnome-certificate"],
+    fixes: &[
+        "renew-rdp-certificate",
+        "bind-certificate",
+        "use-fitting-xrdp-file",
+        "make-xrdp-certificate",
+        "make-gnome-certificate",
+    ],
 };
 
 fn wrongly_signed(case: Case<'_>) -> Option<Ground> {

@@ -112,6 +112,7 @@ pub const CAUSE: Cause = Cause {
         "let-xrdp-read-its-key",
         "share-key-with-xrdp",
         "swap-xrdp-files",
+        "use-fitting-xrdp-file",
         "make-xrdp-certificate",
         "make-gnome-certificate",
     ],

@@ -37,7 +37,8 @@ pub const CAUSE: Cause = Cause {
         command: "grep -iE 'ssl|tls|certificate|cipher' /var/log/xrdp.log | tail -20; \
                   grep -E '^(certificate|key_file|ssl_protocols|tls_ciphers)' /etc/xrdp/xrdp.ini; \
                   openssl x509 -noout -pubkey -in /etc/xrdp/cert.pem | sha256sum; openssl pkey -pubout -in /etc/xrdp/key.pem | sha256sum",
-        how_to_fix: "Point certificate and key_file in xrdp.ini to two files that belong together and that the user \
+        how_to_fix: "On the host, \"sudo rdpdoctor fix\" shows what the files of xrdp show and what it would change. By \
+                     hand: point certificate and key_file in xrdp.ini to two files that belong together and that the user \
                      xrdp may read (on Debian: add it to the group ssl-cert), set ssl_protocols and tls_ciphers back \
                      to their defaults, and restart xrdp.",
         references: &["[MS-RDPBCGR] 2.2.2.3 (MCS Disconnect Provider Ultimatum)", "xrdp.ini(5)"],

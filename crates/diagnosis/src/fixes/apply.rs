@@ -145,6 +145,7 @@ pub fn apply(change: &Change, given: &Given, state: &mut State) -> Undo {
             }
         }),
         Change::SwapXrdpFiles => xrdp(state, &mut before, swap),
+        Change::UseFittingFile => xrdp(state, &mut before, use_fitting),
         Change::OpenLinuxFirewall => open_linux(given, state, &mut before),
         Change::SetGnome { name, value } => gnome(name, value, state, &mut before),
         // no state records them
@@ -373,6 +374,19 @@ fn swap(xrdp: &mut Xrdp) {
             file.contents = Some(Contents::Sound);
         }
     }
+}
+
+/// Takes the file that fits; from when until when another certificate is valid is read anew.
+fn use_fitting(xrdp: &mut Xrdp) {
+    if let Some(path) = xrdp.fitting_key.take() {
+        xrdp.key = made(&path);
+    } else if let Some(path) = xrdp.fitting_certificate.take() {
+        xrdp.certificate = made(&path);
+        (xrdp.not_before, xrdp.not_after) = (None, None);
+    } else {
+        return;
+    }
+    xrdp.key_matches = Some(true);
 }
 
 /// A new certificate and its key belong together; from when until when it is valid is not known before it is made.

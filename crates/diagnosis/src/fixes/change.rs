@@ -198,6 +198,8 @@ pub enum Change {
     ShareKey,
     /// Exchanges the paths of xrdp's certificate and key.
     SwapXrdpFiles,
+    /// Sets the path of xrdp's key, or of its certificate, to that of the recorded file that fits the other one.
+    UseFittingFile,
     /// Makes a new key ([`NEW_KEY`]) and its certificate ([`NEW_CERTIFICATE`]), which vouches for itself.
     MakeXrdpCertificate,
     /// Sets a setting of GNOME Remote Desktop (`org.gnome.desktop.remote-desktop.rdp`).

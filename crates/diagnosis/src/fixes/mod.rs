@@ -66,6 +66,7 @@ mod start_services;
 mod swap_xrdp_files;
 mod try_another_client;
 mod upgrade_edition;
+mod use_fitting_xrdp_file;
 mod wake_host;
 
 use schemars::JsonSchema;
@@ -199,6 +200,7 @@ pub const ALL: &[&Fix] = &[
     &set_xrdp_tls_versions::FIX,
     &share_key_with_xrdp::FIX,
     &swap_xrdp_files::FIX,
+    &use_fitting_xrdp_file::FIX,
     &sign_rdp_file::FIX,
     &start_services::FIX,
     &try_another_client::FIX,

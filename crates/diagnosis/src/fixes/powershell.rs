@@ -118,6 +118,7 @@ fn command(change: &Change, short: Option<&str>) -> String {
         | Change::JoinKeyGroup
         | Change::ShareKey
         | Change::SwapXrdpFiles
+        | Change::UseFittingFile
         | Change::OpenLinuxFirewall
         | Change::MakeXrdpCertificate
         | Change::SetGnome { .. }

@@ -21,6 +21,11 @@ pub(super) fn command(change: &Change) -> String {
             "{PAIR}; sed -i -E \"/^\\[Globals\\]/I,/^\\[/{{/^(certificate|key_file) *=/Id}};\
              /^\\[Globals\\]/Ia certificate=$k\\nkey_file=$c\" /etc/xrdp/xrdp.ini"
         ),
+        Change::UseFittingFile => format!(
+            "{PAIR}; for file in \"$(dirname \"$c\")\"/* \"$(dirname \"$k\")\"/*; do \
+             [ \"$(openssl pkey -pubout -in \"$file\" 2>/dev/null)\" = \"$(openssl x509 -noout -pubkey -in \"$c\")\" ] && \
+             sed -i -E \"/^\\[Globals\\]/I,/^\\[/{{/^key_file *=/Id}};/^\\[Globals\\]/Ia key_file=$file\" /etc/xrdp/xrdp.ini; done"
+        ),
         Change::MakeXrdpCertificate => format!(
             "umask 027; openssl req -x509 -newkey rsa:2048 -nodes -days 825 -subj \"/CN=$(hostname)\" -addext \"subjectAltName=DNS:$(hostname)\" \
              -keyout {NEW_KEY} \

@@ -7,10 +7,10 @@ use evidence::state::{FIREWALLD, Fate, IPTABLES, LinuxFirewall, NFTABLES, UFW, W
 use super::RDP;
 use crate::case::{Case, Seen};
 use crate::cause::{Confidence, Ground};
-use crate::xrdp::wanted;
+use crate::xrdp::{is_inside_alone, wanted};
 
 /// Returns the port that clients of the server of this machine need.
-fn port(case: Case<'_>) -> u16 {
+pub(crate) fn port(case: Case<'_>) -> u16 {
     let of_xrdp = case.xrdp().and_then(|seen| wanted(seen.value).first().copied());
     of_xrdp.or_else(|| case.gnome().find_map(|seen| seen.value.port)).unwrap_or(RDP)
 }
@@ -18,9 +18,7 @@ fn port(case: Case<'_>) -> u16 {
 /// Nobody from another machine gets through the firewall to the port of the server.
 pub(crate) fn shut(case: Case<'_>) -> Option<Ground> {
     let port = port(case);
-    let only_inside =
-        |text: &str| ["tcp://127.", "tcp://.:", "tcp6://.:", "tcp6://{::1}"].iter().any(|at| text.contains(at));
-    if case.xrdp().is_some_and(|seen| seen.value.port.as_deref().is_some_and(only_inside)) {
+    if case.xrdp().is_some_and(|seen| is_inside_alone(seen.value)) {
         return None;
     }
     let firewalls: Vec<Seen<&LinuxFirewall>> =
@@ -30,13 +28,10 @@ pub(crate) fn shut(case: Case<'_>) -> Option<Ground> {
     // where IPv6 alone is shut, IPv4 still gets in
     let for_both = |seen: &Seen<&LinuxFirewall>| !(by_chain(&seen) && seen.value.part.starts_with("ip6 "));
     let closed = |seen: &&Seen<&LinuxFirewall>| matches!(seen.value.way(port), Way::Shut(_)) && for_both(seen);
-    let shut = match firewalls.iter().find(by_chain) {
-        Some(_) => firewalls.iter().filter(by_chain).find(closed)?,
-        None if firewalls.iter().filter(|seen| !is_inside(seen.value)).all(|seen| closed(&seen)) => {
-            firewalls.iter().find(closed)?
-        }
-        None => return None,
-    };
+    let by_tool = || firewalls.iter().filter(|seen| !by_chain(seen));
+    let mut outside = by_tool().filter(|seen| !is_inside(seen.value));
+    let by_tool = by_tool().find(closed).filter(|_| outside.all(|seen| closed(&seen)));
+    let shut = by_tool.or_else(|| firewalls.iter().filter(by_chain).find(closed))?;
     if case.at_addresses().any(Case::tcp_accepted) {
         return None;
     }
@@ -110,7 +105,9 @@ mod tests {
         check("3389", &[firewall(FIREWALLD, "public", Fate::Reject, &[]), bridge], PRESENT);
         let open = firewall(NFTABLES, "inet a input", Fate::Accept, &[]);
         let shut = firewall(NFTABLES, "inet b input", Fate::Accept, &[rule(Fate::Drop, 3389, None)]);
-        check("3389", &[open, shut], PRESENT);
+        check("3389", &[open, shut.clone()], PRESENT);
+        // whatever a tool lets in has to pass the chains beside its own
+        check("3389", &[ufw("IPv4", &[rule(Fate::Accept, 3389, None)]), shut], PRESENT);
         let report = with("3389", &[ufw("IPv4", &[rule(Fate::Reject, 3389, None)])]).diagnose();
         assert_eq!(report.findings[0].because[0].text, "rule 3 of ufw refuses every connection to port 3389");
         assert_eq!(report.findings[0].fixes, ["open-linux-firewall-for-rdp"]);
@@ -128,6 +125,10 @@ mod tests {
             vec![firewall(NFTABLES, "inet a input", Fate::Drop, &[LinuxRule { unclear: true, ..some }])],
             vec![firewall(FIREWALLD, "trusted", Fate::Accept, &[])],
             vec![firewall(NFTABLES, "ip6 a input", Fate::Drop, &[])],
+            vec![
+                ufw("IPv4", &[rule(Fate::Accept, 3389, None)]),
+                firewall(IPTABLES, "ip6 filter INPUT", Fate::Drop, &[]),
+            ],
         ] {
             check("3389", &firewalls, Expect::Unknown);
         }

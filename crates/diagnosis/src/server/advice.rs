@@ -257,6 +257,18 @@ const OF_LINUX: &[(&str, Advice)] = &[
     ),
 ];
 
+/// Advice where this machine itself, with Linux, shows the cause to a client on it.
+const OF_THIS_MACHINE: &[(&str, Advice)] = &[(
+    "port-closed",
+    Advice {
+        confirm: "The list names whatever listens, with its port; both services of xrdp have to be active.",
+        command: "sudo ss -ltnp; systemctl status xrdp xrdp-sesman --no-pager; grep -n '^port' /etc/xrdp/xrdp.ini",
+        how_to_fix: "Start it: systemctl enable --now xrdp xrdp-sesman; the desktop sharing of GNOME is switched on in its \
+                     settings. If it listens on another port, name that one (127.0.0.1:PORT). \"sudo rdpdoctor fix\" \
+                     shows what the files of xrdp show and what it would change.",
+    },
+)];
+
 /// Advice where the settings of GNOME Remote Desktop show the cause.
 const OF_GNOME: &[(&str, Advice)] = &[
     (
@@ -367,6 +379,11 @@ pub fn why(cause: &Cause) -> Option<&'static str> {
 pub fn of_settings(cause: &Cause, gnome: bool) -> Option<Advice> {
     let own = if gnome { OF_GNOME } else { OF_SETTINGS };
     own.iter().chain(OF_LINUX).find(|(id, _)| *id == cause.id).map(|(_, advice)| *advice)
+}
+
+/// Returns the advice for a cause that this machine, with Linux, shows itself.
+pub fn of_this_machine(cause: &Cause) -> Option<Advice> {
+    OF_THIS_MACHINE.iter().find(|(id, _)| *id == cause.id).map(|(_, advice)| *advice)
 }
 
 /// Returns the advice for a cause where the server is most likely none of Windows, and there is advice of its own.

@@ -36,6 +36,7 @@ pub fn ask(host: &Host) -> (Transcript, Context) {
         gateway: None,
         routing: Routing::default(),
         thorough: false,
+        on_linux: false,
         at_source: evidence::TimeSource::Attempt,
         at: NOW,
         symptom: None,

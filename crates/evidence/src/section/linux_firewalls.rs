@@ -90,6 +90,32 @@ impl LinuxFirewall {
         if self.otherwise == Fate::Accept { Way::NotShut } else { Way::Shut(None) }
     }
 
+    /// True if connections from an address or a network meet these rules.
+    pub fn meets(&self, from: &str) -> bool {
+        let six = from.contains(':');
+        match self.part.split(' ').next() {
+            Some("IPv4" | "ip") => !six,
+            Some("IPv6" | "ip6") => six,
+            _ => true,
+        }
+    }
+
+    /// True if it is sure that everybody of an address or a network gets through to the port.
+    pub fn lets_in(&self, port: u16, from: &str) -> bool {
+        for rule in self.rules.iter().filter(|rule| rule.is_for(port)) {
+            let for_all = rule.from.as_deref().is_none_or(|own| within(from, own));
+            let for_none = rule.from.as_deref().is_some_and(|own| apart(from, own));
+            match (rule.fate, for_all && !rule.unclear) {
+                _ if for_none => {}
+                (Fate::Accept, true) => return true,
+                // it may be for some of them
+                (Fate::Drop | Fate::Reject, _) => return false,
+                (Fate::Accept, false) => {}
+            }
+        }
+        self.otherwise == Fate::Accept
+    }
+
     /// True if a rule before this one keeps somebody out of the port.
     pub fn keeps_some_out(&self, port: u16) -> bool {
         let met = self.rules.iter().filter(|rule| rule.is_for(port));
@@ -124,6 +150,45 @@ impl Section for LinuxFirewall {
             rules: rules.collect(),
         }
     }
+}
+
+/// True if every address of the first, an address or a network, is one of the second.
+pub fn within(inner: &str, outer: &str) -> bool {
+    let (Some(inner), Some(outer)) = (network(inner), network(outer)) else { return false };
+    inner.size >= outer.size && inner.shares(&outer)
+}
+
+/// True if both are addresses or networks that share no address.
+fn apart(one: &str, other: &str) -> bool {
+    let (Some(one), Some(other)) = (network(one), network(other)) else { return false };
+    !one.shares(&other)
+}
+
+/// Network, its first bits at the left.
+struct Network {
+    six: bool,
+    bits: u128,
+    size: u32,
+}
+
+impl Network {
+    /// True if an address is in both.
+    fn shares(&self, other: &Self) -> bool {
+        let beyond = 128 - self.size.min(other.size);
+        let first = |bits: u128| bits.checked_shr(beyond).unwrap_or(0);
+        self.six == other.six && first(self.bits) == first(other.bits)
+    }
+}
+
+/// Reads an address or a network.
+fn network(text: &str) -> Option<Network> {
+    let (address, size) = text.split_once('/').map_or((text, None), |(address, size)| (address, Some(size)));
+    let (six, bits, whole) = match address.parse().ok()? {
+        IpAddr::V4(four) => (false, u128::from(four.to_bits()) << 96, 32),
+        IpAddr::V6(six) => (true, six.to_bits(), 128),
+    };
+    let size = size.map_or(Some(whole), |size| size.parse().ok().filter(|size| *size <= whole))?;
+    Some(Network { six, bits, size })
 }
 
 /// Names of families, of zones that firewalld brings along, and of chains that distributions do.
@@ -190,6 +255,52 @@ mod tests {
         assert!(shut.iter().all(|one| matches!(one.way(3389), Way::Shut(_))));
         assert!(open.iter().all(|one| one.way(3389) == Way::NotShut));
         assert!(shut[4].keeps_some_out(3389) && !shut[3].keeps_some_out(3389));
+    }
+
+    #[test]
+    fn an_address_gets_in_only_where_nothing_may_keep_it_out() {
+        let unclear = |fate| LinuxRule { unclear: true, ..rule(fate, 3389, None) };
+        let accept = |from: &str| rule(Fate::Accept, 3389, Some(from));
+        let gets_in = [
+            of(Fate::Accept, vec![]),
+            of(Fate::Drop, vec![accept("192.0.2.0/24")]),
+            of(Fate::Drop, vec![rule(Fate::Drop, 3389, Some("192.0.2.66")), accept("192.0.2.7")]),
+            of(Fate::Drop, vec![rule(Fate::Drop, 22, None), unclear(Fate::Accept), rule(Fate::Accept, 3389, None)]),
+            of(Fate::Accept, vec![rule(Fate::Drop, 3389, Some("::/0"))]),
+        ];
+        let may_not = [
+            of(Fate::Drop, vec![accept("192.0.2.66")]),
+            of(Fate::Drop, vec![unclear(Fate::Accept)]),
+            of(Fate::Accept, vec![unclear(Fate::Drop)]),
+            of(Fate::Accept, vec![rule(Fate::Drop, 3389, Some("@set"))]),
+            of(Fate::Drop, vec![rule(Fate::Drop, 3389, Some("192.0.2.0/29")), accept("192.0.2.0/24")]),
+        ];
+        assert!(gets_in.iter().all(|one| one.lets_in(3389, "192.0.2.7")));
+        assert!(may_not.iter().all(|one| !one.lets_in(3389, "192.0.2.7")));
+        assert!(!gets_in[2].lets_in(3389, "192.0.2.0/24") && !gets_in[4].lets_in(3389, "2001:db8::7"));
+    }
+
+    #[test]
+    fn networks_lie_in_one_another() {
+        for (inner, outer, fits) in [
+            ("192.0.2.7", "192.0.2.0/24", true),
+            ("192.0.2.0/24", "192.0.2.7", false),
+            ("192.0.2.0/24", "0.0.0.0/0", true),
+            ("2001:db8::7", "0.0.0.0/0", false),
+            ("2001:db8::7", "2001:db8::/32", true),
+            ("192.0.2.7", "192.0.3.0/24", false),
+            ("192.0.2.7", "192.0.2.0/33", false),
+            ("@set", "0.0.0.0/0", false),
+        ] {
+            assert_eq!(within(inner, outer), fits, "{inner} {outer}");
+        }
+    }
+
+    #[test]
+    fn a_family_of_addresses_has_rules_of_its_own() {
+        let part = |part: &str| LinuxFirewall { part: part.to_owned(), ..of(Fate::Drop, vec![]) };
+        assert!(part("IPv4").meets("192.0.2.7") && !part("IPv6").meets("192.0.2.7"));
+        assert!(part("public").meets("2001:db8::7") && !part("ip filter input").meets("2001:db8::7"));
     }
 
     #[test]

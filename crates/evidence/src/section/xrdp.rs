@@ -47,6 +47,13 @@ pub struct Xrdp {
     /// True if the key is that of the certificate; null where that could not be told.
     #[serde(default)]
     pub key_matches: Option<bool>,
+    /// Path of another certificate that the account may read and that is one of the key, where the one that is set is
+    /// not; null where none lies beside the two files.
+    #[serde(default)]
+    pub fitting_certificate: Option<String>,
+    /// Path of another key likewise, which is that of the certificate.
+    #[serde(default)]
+    pub fitting_key: Option<String>,
 }
 
 /// File that a server of Linux needs.
@@ -142,6 +149,8 @@ impl Section for Xrdp {
             not_before,
             not_after,
             key_matches,
+            fitting_certificate,
+            fitting_key,
         } = self;
         Self {
             file: kept(FILES, file),
@@ -158,6 +167,8 @@ impl Section for Xrdp {
             not_before: not_before.as_deref().map(date),
             not_after: not_after.as_deref().map(date),
             key_matches: *key_matches,
+            fitting_certificate: fitting_certificate.as_deref().map(|path| kept(FILES, path)),
+            fitting_key: fitting_key.as_deref().map(|path| kept(FILES, path)),
         }
     }
 }

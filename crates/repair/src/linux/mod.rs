@@ -18,7 +18,7 @@ use evidence::state::POWERFUL;
 
 use crate::groups;
 use crate::guard::Moment;
-use crate::hand::{Failed, Hand, Unread};
+use crate::hand::{ByHand, Failed, Hand, Unread};
 use crate::place::{GNOME, Held, Place};
 
 pub use service::Patience;
@@ -114,6 +114,15 @@ impl Hand for Linux {
             (Place::Service { name }, Held::Running(run)) if !self.elsewhere => service::set(name, *run, self.patience),
             _ => Err(Failed(format!("{place} cannot hold this"))),
         }
+    }
+
+    fn by_hand(&self, name: &str) -> Option<ByHand> {
+        // GNOME is switched off and on by its settings, whoever started it
+        if self.elsewhere || name == GNOME {
+            return None;
+        }
+        let (process, line) = service::by_hand(name, self.patience)?;
+        Some(ByHand { process, line })
     }
 
     fn restart(&mut self, name: &str) -> Result<(), Failed> {

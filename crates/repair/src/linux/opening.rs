@@ -67,10 +67,17 @@ impl<'a> Opening<'a> {
         for rule in &self.rules {
             let now = self.in_force(rule, patience)?;
             match self.zone {
-                None if there && !now => ordered(self.ufw(None, rule), patience)?,
-                // it may stand in the file and not be in force
-                None if !there && (now || self.files(Path::to_owned)? != files) => {
-                    ordered(Command::new("ufw").arg("delete").args(self.words(rule)), patience)?;
+                None if there && !now => {
+                    ordered(self.ufw(None, rule), patience)?;
+                    // one that stood in the file already is passed over
+                    if !self.in_force(rule, patience)? {
+                        ordered(Command::new("ufw").arg("reload"), patience)?;
+                    }
+                }
+                // ufw itself would also write its chains for limits anew, with one rule more in each
+                None if !there && now => {
+                    let (program, rule) = self.in_kernel(rule);
+                    ordered(Command::new(program).args(["-w", "-D"]).args(rule.split(' ')), patience)?;
                 }
                 None => {}
                 Some(zone) => self.firewalld(zone, rule, (now, there), patience)?,
@@ -190,15 +197,21 @@ impl<'a> Opening<'a> {
             let question = format!("--query-rich-rule={}", self.rich(rule));
             return asks_firewalld(&[&format!("--zone={zone}"), &question], patience);
         }
+        let (program, own) = self.in_kernel(rule);
+        let chain = own.split(' ').next().unwrap_or_default();
+        let rules = told(Command::new(program).args(["-w", "-S", chain]), patience.command)?;
+        Ok(rules.lines().any(|line| line.strip_prefix("-A ") == Some(own.as_str())))
+    }
+
+    /// Returns a rule of ufw as the kernel has it, with its chain first, and the program that lists it so.
+    fn in_kernel(&self, rule: &Opened) -> (&'static str, String) {
         let (program, chain, whole) = if rule.from.contains(':') {
             ("ip6tables", "ufw6-user-input", "/128")
         } else {
             ("iptables", "ufw-user-input", "/32")
         };
-        let rules = told(Command::new(program).args(["-S", chain]), patience.command)?;
         let whole = if rule.from.contains('/') { "" } else { whole };
-        let own = format!("-A {chain} -s {}{whole} -p tcp -m tcp --dport {} -j ACCEPT", rule.from, self.port);
-        Ok(rules.lines().any(|line| line == own))
+        (program, format!("{chain} -s {}{whole} -p tcp -m tcp --dport {} -j ACCEPT", rule.from, self.port))
     }
 }
 

@@ -18,7 +18,7 @@ pub(super) fn opened(patient: &Patient<'_>, given: &Given, hand: &dyn Hand, fix:
     let mut places: Vec<Place> = Vec::new();
     for firewall in patient.firewalls {
         let Way::Shut(by) = firewall.way(patient.port) else { continue };
-        for from in given.addresses.iter().filter(|from| concerns(firewall, from)) {
+        for from in given.addresses.iter().filter(|from| firewall.meets(from)) {
             let place = place(firewall, by, from, patient.port);
             let one = place.ok_or_else(|| Unplanned::Firewall(format!("{} {}", firewall.tool, firewall.part)))?;
             match (places.iter_mut().find_map(|known| of_one_tool(known, &one)), one) {
@@ -49,16 +49,6 @@ fn of_one_tool<'p>(known: &'p mut Place, other: &Place) -> Option<&'p mut Vec<Op
             (tool == other && zone == its).then_some(rules)
         }
         _ => None,
-    }
-}
-
-/// True if connections from there meet these rules.
-fn concerns(firewall: &LinuxFirewall, from: &str) -> bool {
-    let six = from.contains(':');
-    match firewall.part.split(' ').next() {
-        Some("IPv4" | "ip") => !six,
-        Some("IPv6" | "ip6") => six,
-        _ => true,
     }
 }
 
@@ -166,14 +156,5 @@ mod tests {
             matches!(chain, Some(Place::Nftables { rule, .. }) if rule == "ip saddr 192.0.2.0/24 tcp dport 3389 accept")
         );
         assert_eq!(of(&firewall("iptables", "ip filter INPUT", &[])), None);
-    }
-
-    #[test]
-    fn a_family_of_addresses_has_rules_of_its_own() {
-        let meets = |tool: &str, part: &str, from: &str| concerns(&firewall(tool, part, &[]), from);
-        assert!(
-            meets(UFW, "IPv4", "192.0.2.7") && !meets(UFW, "IPv6", "192.0.2.7") && meets(UFW, "IPv6", "2001:db8::7")
-        );
-        assert!(meets(FIREWALLD, "public", "2001:db8::7") && !meets(NFTABLES, "ip filter input", "2001:db8::7"));
     }
 }

@@ -135,11 +135,26 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
         (None, false) if went(Outcome::Degraded) => {
             "Could not tell: one step worked only partly, and no known cause explains why.".to_owned()
         }
-        (None, false) => {
+        (None, false) => sound_by_records(diagnosis).unwrap_or_else(|| {
             "Could not tell: nothing that was seen is a fault, and no complete connection was seen.".to_owned()
-        }
+        }),
         (None, true) => "Could not tell: a step failed in a way that no known cause explains.".to_owned(),
     }
+}
+
+/// Writes the verdict on one host whose records show no fault, without a connection: what was looked at.
+fn sound_by_records(diagnosis: &Diagnosis) -> Option<String> {
+    let mut read = diagnosis.stages.iter().filter_map(|stage| stage.text.strip_prefix("read: ").zip(Some(stage)));
+    let (what, stage) =
+        read.next().filter(|(_, stage)| stage.stage == Stage::Host && stage.outcome == Outcome::Passed)?;
+    let alone = read.next().is_none() && diagnosis.connections == 0 && diagnosis.findings.is_empty();
+    let whose = subject_words::machine(diagnosis, stage.subject).unwrap_or_else(|| "the host".to_owned());
+    alone.then(|| {
+        format!(
+            "Could not tell whether a client gets through, which only a connection shows. What was read of {whose} shows \
+             no fault: {what}."
+        )
+    })
 }
 
 /// Writes the verdict where this computer could not make a connection.

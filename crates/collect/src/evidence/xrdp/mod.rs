@@ -110,6 +110,8 @@ fn read(path: &Path) -> Result<Piece, ReadError> {
     let file = machine.path_of(path);
     let [mut certificate, mut key] = ["certificate", "key_file"].map(|name| machine.file(&set(name), account.as_ref()));
     let pair = pair::read(&machine, &mut certificate, &mut key);
+    let (fitting_certificate, fitting_key) =
+        pair::fitting(&machine, &certificate, &key, account.as_ref(), pair.key_matches);
     let unread = unread(&machine, folder.as_deref(), [&certificate.path, &key.path], setting("tls_ciphers"));
     state.unread.extend(unread);
     state.xrdp.push(Xrdp {
@@ -127,6 +129,8 @@ fn read(path: &Path) -> Result<Piece, ReadError> {
         not_before: pair.not_before,
         not_after: pair.not_after,
         key_matches: pair.key_matches,
+        fitting_certificate,
+        fitting_key,
     });
     Ok(Piece::State(Box::new(state)))
 }

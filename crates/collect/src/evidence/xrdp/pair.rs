@@ -4,6 +4,8 @@
 //! Measured with xrdp 0.9.21: it takes PEM alone, and a key only without a password. With anything else it selects TLS
 //! and sends no handshake.
 
+use std::path::Path;
+
 use evidence::moment::rfc3339;
 use evidence::state::{Contents, XrdpFile};
 use rustls::crypto::ring::sign::any_supported_type;
@@ -11,9 +13,10 @@ use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
 use rustls::{Error, InconsistentKeys};
+use time::OffsetDateTime;
 use wire::certificate::Certificate;
 
-use super::reach::Machine;
+use super::reach::{Account, Machine};
 
 /// Most bytes of a file with a certificate or a key.
 const LIMIT: u64 = 1024 * 1024;
@@ -51,6 +54,48 @@ pub(in crate::evidence) fn read(machine: &Machine, certificate: &mut XrdpFile, k
         not_after: read.as_ref().map(|read| rfc3339(read.not_after)),
         key_matches,
     }
+}
+
+/// Looks beside two files that are no pair for one that makes one of them: first for another key, so that the
+/// certificate that clients know stays, then for another certificate, the one that is valid longest.
+pub(in crate::evidence) fn fitting(
+    machine: &Machine,
+    certificate: &XrdpFile,
+    key: &XrdpFile,
+    account: Option<&Account>,
+    key_matches: Option<bool>,
+) -> (Option<String>, Option<String>) {
+    let sound = |file: &XrdpFile| file.contents == Some(Contents::Sound);
+    let whole = sound(certificate) && sound(key) && key_matches != Some(false);
+    if whole || !sound(certificate) && !sound(key) {
+        return (None, None);
+    }
+    let der = |path: &str| {
+        let bytes = plain(&machine.bytes(path, LIMIT)?);
+        CertificateDer::from_pem_slice(&bytes).ok()
+    };
+    let private = |path: &str| {
+        let bytes = plain(&machine.bytes(path, LIMIT)?);
+        PrivateKeyDer::from_pem_slice(&bytes).ok()
+    };
+    let mut folders: Vec<&Path> = [certificate, key].iter().filter_map(|file| Path::new(&file.path).parent()).collect();
+    folders.dedup();
+    let beside = folders.into_iter().flat_map(|folder| machine.files(folder));
+    let beside: Vec<String> = beside.filter(|path| machine.file(path, account).readable == Some(true)).collect();
+    if let Some(own) = Some(&certificate.path).filter(|_| sound(certificate)).and_then(|path| der(path)) {
+        let fits = |path: &&String| private(path).and_then(|key| matches(own.clone(), &key)) == Some(true);
+        if let Some(found) = beside.iter().find(fits) {
+            return (None, Some(found.clone()));
+        }
+    }
+    let Some(own) = Some(&key.path).filter(|_| sound(key)).and_then(|path| private(path)) else { return (None, None) };
+    let valid_until = |path: &String| {
+        let der = der(path)?;
+        let until = Certificate::read(&der)?.not_after;
+        let now = OffsetDateTime::now_utc();
+        (until > now && matches(der, &own) == Some(true)).then_some((until, path.clone()))
+    };
+    (beside.iter().filter_map(valid_until).max().map(|(_, path)| path), None)
 }
 
 /// Takes away what OpenSSL passes over: the mark of UTF-8 at the beginning, and blanks at the ends of lines.

@@ -18,6 +18,8 @@ use crate::evidence::reader::{ReadError, regular};
 
 /// Most links on the way to a file.
 const LINKS: usize = 40;
+/// Most files of a folder that are looked at.
+const ENTRIES: usize = 200;
 /// Most bytes of `passwd`, `group`, a unit or a script.
 const LIMIT: u64 = 4 * 1024 * 1024;
 
@@ -74,6 +76,16 @@ impl Machine {
         let mut bytes = Vec::new();
         regular(&self.real(&place)).ok()?.take(limit + 1).read_to_end(&mut bytes).ok()?;
         (bytes.len() as u64 <= limit).then_some(bytes)
+    }
+
+    /// Lists the files in a folder of the machine.
+    pub(crate) fn files(&self, folder: &Path) -> Vec<String> {
+        let Ok((place, _)) = self.way(&folder.display().to_string()).end else { return Vec::new() };
+        let entries = fs::read_dir(self.real(&place)).into_iter().flatten().flatten().take(ENTRIES);
+        let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
+        let mut files: Vec<String> = names.map(|name| folder.join(name).display().to_string()).collect();
+        files.sort();
+        files
     }
 
     /// True if the account that runs this program may not read the file, or not even reach it.

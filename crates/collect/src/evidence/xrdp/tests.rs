@@ -287,3 +287,34 @@ fn only_its_own_file_is_recognised() {
         assert!(!recognises(other.as_bytes()), "{other}");
     }
 }
+
+/// A path that was mistyped leads to nothing, and the file that fits lies beside it.
+#[test]
+fn a_file_that_fits_lies_beside_those_that_are_set() {
+    let root = Root::new("beside");
+    root.pair(0o644, 0o644);
+    let text = |path: &str| fs::read_to_string(root.0.join(path)).unwrap();
+    let (certificate, key) = (text("etc/ssl/cert.pem"), text("etc/ssl/key.pem"));
+    let told = || {
+        let xrdp = root.xrdp();
+        (xrdp.fitting_certificate, xrdp.fitting_key)
+    };
+    assert_eq!(told(), (None, None));
+    fs::remove_file(root.0.join("etc/ssl/key.pem")).unwrap();
+    let other = rcgen::generate_simple_self_signed(["server01".to_owned()]).unwrap();
+    root.write("etc/ssl/another.pem", &other.signing_key.serialize_pem(), 0o644);
+    assert_eq!(told(), (None, None));
+    root.write("etc/ssl/old.pem", &key, 0o600);
+    // xrdp may not read it
+    assert_eq!(told(), (None, None));
+    root.write("etc/ssl/old.pem", &key, 0o644);
+    assert_eq!(told(), (None, Some("/etc/ssl/old.pem".to_owned())));
+    root.write("etc/ssl/key.pem", &other.signing_key.serialize_pem(), 0o644);
+    assert_eq!(told(), (None, Some("/etc/ssl/old.pem".to_owned())));
+    root.write("etc/ssl/key.pem", &key, 0o644);
+    root.write("etc/ssl/renewed.pem", &certificate, 0o644);
+    root.write("etc/ssl/cert.pem", &other.cert.pem(), 0o644);
+    fs::remove_file(root.0.join("etc/ssl/old.pem")).unwrap();
+    fs::remove_file(root.0.join("etc/ssl/another.pem")).unwrap();
+    assert_eq!(told(), (Some("/etc/ssl/renewed.pem".to_owned()), None));
+}

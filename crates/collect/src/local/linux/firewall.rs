@@ -1,5 +1,5 @@
 //! The firewall of this computer, by what the tool in charge of it says: ufw where it is on, firewalld where it
-//! runs, else the rules of the kernel. Each is only asked.
+//! runs; and by the rules of the kernel that are none of its own. Each is only asked.
 //!
 //! Source: the manuals of ufw, firewall-cmd, firewalld.richlanguage and libnftables-json; what ufw 0.36, firewalld 1.3
 //! and nft 1.0 print and write.
@@ -8,6 +8,7 @@ mod firewalld;
 mod nftables;
 mod ufw;
 
+use nftables::Kept;
 use std::io::{self, ErrorKind};
 use std::process::Command;
 
@@ -39,15 +40,17 @@ pub(super) fn read(host: &Host) -> State {
     state
 }
 
-/// Asks one tool after the other: those that manage rules, then the kernel itself.
+/// Asks the tool that manages rules, and the kernel for the chains beside them: whatever they let in has to pass all.
 fn in_charge() -> io::Result<Vec<LinuxFirewall>> {
-    if let Some(firewalls) = ufw::read()? {
-        return Ok(firewalls);
-    }
-    if let Some(firewalls) = firewalld::read()? {
-        return Ok(firewalls);
-    }
-    nftables::read()
+    let (mut firewalls, kept) = match ufw::read()? {
+        Some(firewalls) => (firewalls, Kept::Ufw),
+        None => match firewalld::read()? {
+            Some(firewalls) => (firewalls, Kept::Firewalld),
+            None => (Vec::new(), Kept::Nobody),
+        },
+    };
+    firewalls.extend(nftables::read(kept)?);
+    Ok(firewalls)
 }
 
 /// Runs a program; `None` where there is none.
@@ -63,12 +66,18 @@ fn told(program: &str, arguments: &[&str]) -> io::Result<Option<String>> {
 fn bounded(mut firewall: LinuxFirewall) -> LinuxFirewall {
     if firewall.rules.len() > RULES {
         firewall.rules.truncate(RULES);
-        firewall.rules.push(unclear(Fate::Accept));
+        firewall.rules.extend(unknown());
     }
     firewall
 }
 
-/// Makes a rule of which nothing but its end is known.
-fn unclear(fate: Fate) -> LinuxRule {
-    LinuxRule { fate, ports: Vec::new(), from: None, unclear: true, number: None }
+/// Makes rules for what may let in, and may keep out.
+fn unknown() -> [LinuxRule; 2] {
+    [Fate::Accept, Fate::Drop].map(|fate| LinuxRule {
+        fate,
+        ports: Vec::new(),
+        from: None,
+        unclear: true,
+        number: None,
+    })
 }

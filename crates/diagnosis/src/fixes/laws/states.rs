@@ -123,6 +123,19 @@ pub(super) const SHOWN: &[Pair] = &[
         linux(|xrdp| xrdp.ssl_protocols = Some("TLS1.2".to_owned()))
     }),
     not_shown("private-key-unusable", "make-xrdp-certificate", || linux(|xrdp| xrdp.key.readable = Some(false))),
+    not_shown("private-key-unusable", "use-fitting-xrdp-file", || {
+        linux(|xrdp| {
+            (xrdp.key.contents, xrdp.fitting_key) = (Some(Contents::Empty), Some("/etc/xrdp/k.pem".to_owned()));
+        })
+    }),
+    not_shown("certificate-binding-stale", "use-fitting-xrdp-file", || {
+        linux(|xrdp| {
+            (xrdp.certificate.exists, xrdp.fitting_certificate) = (Some(false), Some("/etc/xrdp/c.pem".to_owned()));
+        })
+    }),
+    not_shown("certificate-key-mismatch", "use-fitting-xrdp-file", || {
+        linux(|xrdp| (xrdp.key_matches, xrdp.fitting_key) = (Some(false), Some("/etc/xrdp/k.pem".to_owned())))
+    }),
     not_shown("certificate-binding-stale", "make-xrdp-certificate", || linux(|xrdp| xrdp.key.exists = Some(false))),
     not_shown("certificate-key-mismatch", "make-xrdp-certificate", || linux(|xrdp| xrdp.key_matches = Some(false))),
     not_shown("certificate-expired", "make-xrdp-certificate", || linux(|xrdp| xrdp.not_after = Some(days(-1)))),

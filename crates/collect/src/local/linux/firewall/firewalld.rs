@@ -7,7 +7,7 @@ use std::path::Path;
 
 use evidence::state::{FIREWALLD, Fate, LinuxFirewall, LinuxRule};
 
-use super::{FILE, told, unclear};
+use super::{FILE, told, unknown};
 use crate::evidence::bytes;
 
 /// Folders with the services that rules name, the nearer one first.
@@ -31,7 +31,7 @@ pub(super) fn read() -> io::Result<Option<Vec<LinuxFirewall>>> {
     let mut firewalls = in_use(&zones, usual.trim(), &mut ports_of);
     if more {
         for firewall in &mut firewalls {
-            firewall.rules.insert(0, unclear(Fate::Accept));
+            firewall.rules.splice(0..0, unknown());
         }
     }
     Ok(Some(firewalls))
@@ -85,7 +85,9 @@ fn in_use(zones: &str, usual: &str, ports: &mut dyn FnMut(&str) -> Option<Vec<[u
             }
         }));
         let all = value("protocols").split_whitespace().any(|protocol| matches!(protocol, "tcp" | "6"));
-        rules.extend((all || !value("source-ports").is_empty()).then(|| unclear(Fate::Accept)));
+        if all || !value("source-ports").is_empty() {
+            rules.extend(unknown());
+        }
         if interfaces.is_empty() && name != usual {
             // it is only for these
             for rule in &mut rules {

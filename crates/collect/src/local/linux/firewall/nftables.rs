@@ -1,26 +1,39 @@
 //! Rules of the kernel (`nft --json list ruleset`): the chains that packets to this machine meet.
 
 use std::io;
+use std::net::IpAddr;
 
-use evidence::state::{Fate, IPTABLES, LinuxFirewall, LinuxRule, NFTABLES};
+use evidence::state::{Fate, IPTABLES, LinuxFirewall, LinuxRule, NFTABLES, within};
 use serde_json::Value;
 
-use super::{told, unclear};
+use super::{RULES, told, unknown};
 
-/// Returns the chains that may keep connections out.
-pub(super) fn read() -> io::Result<Vec<LinuxFirewall>> {
+/// Most chains that lead into one another.
+const DEPTH: usize = 16;
+/// Tables that iptables keeps.
+const TABLES: [&str; 5] = ["filter", "nat", "mangle", "raw", "security"];
+
+/// Whoever keeps chains that are read elsewhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Kept {
+    Nobody,
+    Ufw,
+    Firewalld,
+}
+
+/// Returns the chains that may keep connections out, but for those that this tool keeps.
+pub(super) fn read(kept: Kept) -> io::Result<Vec<LinuxFirewall>> {
     let Some(text) = told("nft", &["--json", "list", "ruleset"])? else { return Ok(Vec::new()) };
     if text.trim().is_empty() {
         return Ok(Vec::new());
     }
     let rules: Value = serde_json::from_str(&text).map_err(|_| io::Error::other("nft told no JSON"))?;
-    Ok(chains(&rules))
+    Ok(chains(&rules, kept))
 }
 
-/// Reads the chains at the hook `input` that filter.
-fn chains(ruleset: &Value) -> Vec<LinuxFirewall> {
+/// Reads the chains at the hooks that every packet to this machine passes.
+fn chains(ruleset: &Value, kept: Kept) -> Vec<LinuxFirewall> {
     let all = || ruleset["nftables"].as_array().into_iter().flatten();
-    let of = |thing: &Value, key: &str| thing[key].as_str().unwrap_or_default().to_owned();
     // a dormant table is not in force
     let dormant = |chain: &Value| {
         let tables = all().filter_map(|object| object.get("table"));
@@ -30,48 +43,152 @@ fn chains(ruleset: &Value) -> Vec<LinuxFirewall> {
         })
     };
     let base = all().filter_map(|object| object.get("chain")).filter(|chain| !dormant(chain)).filter(|chain| {
-        let family = of(chain, "family");
-        chain["hook"] == "input" && chain["type"] == "filter" && matches!(family.as_str(), "inet" | "ip" | "ip6")
+        let (hook, family) = (text(chain, "hook"), text(chain, "family"));
+        matches!(hook, "prerouting" | "input") && matches!(family, "inet" | "ip" | "ip6")
     });
     let mut firewalls = Vec::new();
-    for chain in base {
-        let [family, table, name] = ["family", "table", "name"].map(|key| of(chain, key));
-        let own = all()
-            .filter_map(|object| object.get("rule"))
-            .filter(|rule| of(rule, "family") == family && of(rule, "table") == table && of(rule, "chain") == name);
-        let rules = own.filter_map(|rule| read_rule(rule["expr"].as_array()?)).collect();
-        let otherwise = if chain["policy"] == "drop" { Fate::Drop } else { Fate::Accept };
+    for chain in base.filter(|chain| kept != Kept::Firewalld || chain["table"] != "firewalld") {
+        let [family, table, name] = ["family", "table", "name"].map(|key| text(chain, key));
+        let mut path = Path { ruleset, family, table, ufw: kept == Kept::Ufw, rules: Vec::new() };
+        let by_tool = path.follow(name, &every(), 0);
+        let otherwise = if chain["policy"] == "drop" && !by_tool { Fate::Drop } else { Fate::Accept };
         // the names that iptables gives
-        let by_iptables = table == "filter" && name == "INPUT" && family != "inet";
+        let capital = !name.is_empty() && name.bytes().all(|letter| letter.is_ascii_uppercase());
+        let by_iptables = TABLES.contains(&table) && capital && family != "inet";
+        if path.rules.is_empty() && otherwise == Fate::Accept {
+            continue;
+        }
         firewalls.push(LinuxFirewall {
             tool: if by_iptables { IPTABLES } else { NFTABLES }.to_owned(),
             part: format!("{family} {table} {name}"),
             otherwise,
-            rules,
+            rules: path.rules,
         });
     }
     firewalls
 }
 
-/// Reads a rule; `None` for one that no new connection over TCP from another machine can meet, or that decides nothing.
-fn read_rule(parts: &[Value]) -> Option<LinuxRule> {
-    let mut rule = LinuxRule { number: None, ..unclear(Fate::Accept) };
-    rule.unclear = false;
-    let mut decides = false;
+fn text<'v>(of: &'v Value, key: &str) -> &'v str {
+    of[key].as_str().unwrap_or_default()
+}
+
+/// Makes a rule for every connection.
+fn every() -> LinuxRule {
+    LinuxRule { fate: Fate::Accept, ports: Vec::new(), from: None, unclear: false, number: None }
+}
+
+/// Way of a packet through a base chain and those to which it leads.
+struct Path<'v> {
+    ruleset: &'v Value,
+    family: &'v str,
+    table: &'v str,
+    /// The chains of ufw are read elsewhere.
+    ufw: bool,
+    rules: Vec<LinuxRule>,
+}
+
+impl Path<'_> {
+    /// Adds the rules of a chain, each for those alone that come there; true if one leads to the chains of ufw.
+    fn follow(&mut self, chain: &str, coming: &LinuxRule, depth: usize) -> bool {
+        let (ruleset, place) = (self.ruleset, [self.family, self.table, chain]);
+        let rules = ruleset["nftables"].as_array().into_iter().flatten().filter_map(|object| object.get("rule"));
+        let own = rules.filter(|rule| ["family", "table", "chain"].map(|key| text(rule, key)) == place);
+        let (mut coming, mut by_tool) = (coming.clone(), false);
+        for (own, does) in own.filter_map(|rule| read_rule(rule["expr"].as_array()?)) {
+            let Some(rule) = both(&coming, &own) else { continue };
+            if self.rules.len() > RULES {
+                break;
+            }
+            match &does {
+                Does::End(fate) => self.rules.push(LinuxRule { fate: *fate, ..rule }),
+                Does::To(target, _) if self.ufw && (target.starts_with("ufw-") || target.starts_with("ufw6-")) => {
+                    by_tool = true;
+                }
+                Does::To(target, _) if depth < DEPTH => by_tool |= self.follow(target, &rule, depth + 1),
+                Does::Return => {}
+                Does::To(..) | Does::Unknown => {
+                    self.rules.extend(unknown().map(|end| LinuxRule { fate: end.fate, unclear: true, ..rule.clone() }));
+                }
+            }
+            // some do not come to what follows
+            if matches!(does, Does::Return | Does::To(_, Back::Never)) {
+                if own == every() {
+                    break;
+                }
+                coming.unclear = true;
+            }
+        }
+        by_tool
+    }
+}
+
+/// Whether packets come back from the chain to which a rule leads.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Back {
+    Maybe,
+    Never,
+}
+
+/// Effect of a rule on the packets that it is for.
+enum Does {
+    End(Fate),
+    To(String, Back),
+    Return,
+    Unknown,
+}
+
+/// Returns a rule for those that two are for; `None` if there are none.
+fn both(one: &LinuxRule, other: &LinuxRule) -> Option<LinuxRule> {
+    let shared = |[first, last]: &[u16; 2]| {
+        let ranges = other.ports.iter().map(|[from, to]| [*from.max(first), *to.min(last)]);
+        ranges.filter(|[from, to]| from <= to).collect::<Vec<_>>()
+    };
+    let ports = match (one.ports.is_empty(), other.ports.is_empty()) {
+        (true, _) => other.ports.clone(),
+        (_, true) => one.ports.clone(),
+        _ => one.ports.iter().flat_map(shared).collect(),
+    };
+    let nothing = ports.is_empty() && !(one.ports.is_empty() && other.ports.is_empty());
+    let from = match (&one.from, &other.from) {
+        (from, None) | (None, from) => from.clone(),
+        (Some(one), Some(other)) if within(one, other) => Some(one.clone()),
+        (Some(one), Some(other)) if within(other, one) => Some(other.clone()),
+        _ => return None,
+    };
+    (!nothing).then_some(LinuxRule { ports, from, unclear: one.unclear || other.unclear, ..every() })
+}
+
+/// Reads a rule: whom it is for, and its effect; `None` for one that no new connection over TCP from another machine
+/// can meet, or that decides nothing.
+fn read_rule(parts: &[Value]) -> Option<(LinuxRule, Does)> {
+    let (mut rule, mut does) = (every(), None);
     for part in parts {
         let (name, value) = part.as_object()?.iter().next()?;
+        let target = || text(value, "target").to_owned();
         match name.as_str() {
-            "counter" | "log" | "comment" => {}
-            "accept" => decides = true,
-            "drop" => (rule.fate, decides) = (Fate::Drop, true),
-            "reject" => (rule.fate, decides) = (Fate::Reject, true),
+            "counter" | "log" | "comment" | "mangle" | "notrack" | "set" => {}
+            "accept" => does = Some(Does::End(Fate::Accept)),
+            "drop" => does = Some(Does::End(Fate::Drop)),
+            "reject" => does = Some(Does::End(Fate::Reject)),
             "match" => matched(value, &mut rule)?,
-            // whatever follows there may let in
-            "jump" | "goto" | "vmap" | "queue" | "xt" | "return" | "continue" => (rule.unclear, decides) = (true, true),
+            "jump" => does = Some(Does::To(target(), Back::Maybe)),
+            "goto" => does = Some(Does::To(target(), Back::Never)),
+            "return" => does = Some(Does::Return),
+            "continue" => return None,
+            "vmap" => does = Some(of_new(value)?),
+            "queue" | "xt" | "dnat" | "redirect" | "tproxy" | "synproxy" => does = Some(Does::Unknown),
             _ => rule.unclear = true,
         }
     }
-    decides.then_some(rule)
+    does.map(|does| (rule, does))
+}
+
+/// Reads a table of effects by the state of the connection; `None` where it has none for a new one.
+fn of_new(map: &Value) -> Option<Does> {
+    let entries = map["data"]["set"].as_array();
+    let Some(entries) = entries.filter(|_| map["key"]["ct"]["key"] == "state") else { return Some(Does::Unknown) };
+    let known = |entry: &Value| matches!(entry[0].as_str(), Some("established" | "related" | "invalid"));
+    if entries.iter().all(known) { None } else { Some(Does::Unknown) }
 }
 
 /// Reads what a rule asks for; `None` where no new connection over TCP from another machine fits.
@@ -94,7 +211,7 @@ fn matched(asked: &Value, rule: &mut LinuxRule) -> Option<()> {
                 None => rule.unclear = true,
             },
             ("ip" | "ip6", "saddr") if equal => match network(right) {
-                Some(network) => rule.from = Some(network),
+                Some(network) => *rule = both(rule, &LinuxRule { from: Some(network), ..every() })?,
                 None => rule.unclear = true,
             },
             ("udp" | "icmp" | "icmpv6" | "igmp" | "dccp" | "sctp", _) => return None,
@@ -108,6 +225,10 @@ fn matched(asked: &Value, rule: &mut LinuxRule) -> Option<()> {
         (Some("iifname" | "iif"), _) if equal && words.as_ref().is_some_and(|words| *words == ["lo"]) => return None,
         (Some("l4proto"), _) if equal && lacks("tcp") == Some(true) => return None,
         (Some("l4proto"), _) if equal && lacks("tcp") == Some(false) => {}
+        (Some("nfproto"), _) if equal && matches!(right.as_str(), Some("ipv4" | "ipv6")) => {
+            let all = if right == "ipv4" { "0.0.0.0/0" } else { "::/0" };
+            *rule = both(rule, &LinuxRule { from: Some(all.to_owned()), ..every() })?;
+        }
         // what nobody tracks is new to nobody
         (_, Some("state")) if equal && lacks("new") == Some(true) && lacks("untracked") == Some(true) => return None,
         (_, Some("state")) if equal && lacks("new") == Some(false) => {}
@@ -134,7 +255,7 @@ fn ports(value: &Value) -> Option<Vec<[u16; 2]>> {
 fn network(value: &Value) -> Option<String> {
     if let Some(address) = value.as_str() {
         // a set has a name of its own
-        return (!address.starts_with('@')).then(|| address.to_owned());
+        return address.parse::<IpAddr>().is_ok().then(|| address.to_owned());
     }
     let prefix = &value["prefix"];
     Some(format!("{}/{}", prefix["addr"].as_str()?, prefix["len"].as_u64()?))
@@ -153,7 +274,7 @@ mod tests {
             .iter()
             .map(|expr| json!({"rule": {"family": "inet", "table": "filter", "chain": "input", "expr": expr}}));
         let all: Vec<Value> = [json!({"metainfo": {}}), base].into_iter().chain(rules).collect();
-        let mut chains = chains(&json!({ "nftables": all }));
+        let mut chains = chains(&json!({ "nftables": all }), Kept::Nobody);
         assert_eq!(chains.len(), 1);
         chains.remove(0)
     }
@@ -189,7 +310,7 @@ mod tests {
             chain("accept", &usual),
             chain("drop", &with(json!([rdp(json!(3389)), accept]))),
             chain("drop", &with(json!([asks("ip", "saddr", &network), rdp(json!(3389)), accept]))),
-            chain("drop", &with(json!([{"jump": {"target": "mine"}}]))),
+            chain("drop", &with(json!([{"vmap": {"key": {"meta": {"key": "iifname"}}, "data": "@mine"}}]))),
             chain(
                 "drop",
                 &with(json!([{"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": "eth0"}}, accept])),
@@ -200,9 +321,70 @@ mod tests {
             {"chain": {"family": "inet", "table": "filter", "name": "input", "type": "filter", "hook": "input", "prio": 0,
                 "policy": "drop"}},
         ]});
-        assert!(chains(&asleep).is_empty());
+        assert!(chains(&asleep, Kept::Nobody).is_empty());
         assert!(shut.iter().all(|one| matches!(one.way(3389), Way::Shut(_))), "{shut:?}");
         assert!(open.iter().all(|one| one.way(3389) == Way::NotShut));
         assert_eq!(open[2].rules.last().unwrap().from.as_deref(), Some("192.0.2.0/24"));
+    }
+
+    fn base(table: &str, name: &str, hook: &str, policy: &str) -> Value {
+        json!({"chain": {"family": "ip", "table": table, "name": name, "type": "filter", "hook": hook, "prio": 0,
+            "policy": policy}})
+    }
+
+    fn rule(table: &str, chain: &str, expr: &Value) -> Value {
+        json!({"rule": {"family": "ip", "table": table, "chain": chain, "expr": expr}})
+    }
+
+    /// Follows chains into which a rule leads, with what that rule asks for.
+    #[test]
+    fn chains_lead_into_others() {
+        let rdp = asks("tcp", "dport", &json!(3389));
+        let from = |right: &str| asks("ip", "saddr", &json!(right));
+        let [to, last] = ["jump", "goto"].map(|word| json!({ word: {"target": "mine"} }));
+        let (accept, drop, back) = (json!({"accept": null}), json!({"drop": null}), json!({"return": null}));
+        let within = |rules: &[(&str, Value)]| {
+            let rules = rules.iter().map(|(chain, expr)| rule("own", chain, expr));
+            let all: Vec<Value> = [base("own", "pre", "prerouting", "accept")].into_iter().chain(rules).collect();
+            chains(&json!({ "nftables": all }), Kept::Nobody).pop()
+        };
+        let shut = within(&[("pre", json!([to])), ("mine", json!([rdp, drop]))]).unwrap();
+        assert!(matches!(shut.way(3389), Way::Shut(_)) && shut.part == "ip own pre");
+        let some = within(&[("pre", json!([from("192.0.2.7"), to])), ("mine", json!([rdp, drop]))]).unwrap();
+        assert!(!some.lets_in(3389, "192.0.2.7") && some.lets_in(3389, "192.0.2.8"));
+        // whoever goes back, or does not, decides about the rest
+        let barred = [("mine", json!([from("192.0.2.7"), back])), ("mine", json!([rdp, drop]))];
+        let but_one = within(&[&[("pre", json!([to]))], &barred[..]].concat()).unwrap();
+        assert_eq!(but_one.way(3389), Way::NotShut);
+        assert!(!but_one.lets_in(3389, "192.0.2.8"));
+        let all_back = [("pre", json!([to])), ("mine", json!([back])), ("mine", json!([rdp, drop]))];
+        assert_eq!(within(&all_back), None);
+        let first = [("pre", json!([last])), ("mine", json!([from("192.0.2.7"), accept])), ("pre", json!([rdp, drop]))];
+        assert_eq!(within(&first).unwrap().rules.len(), 1);
+        let other_port = [("pre", json!([asks("tcp", "dport", &json!(22)), to])), ("mine", json!([rdp, drop]))];
+        assert_eq!(within(&other_port), None);
+        let circle = within(&[("pre", json!([to])), ("mine", json!([to]))]).unwrap();
+        assert!(!circle.lets_in(3389, "192.0.2.8"));
+    }
+
+    #[test]
+    fn chains_of_a_tool_are_read_elsewhere() {
+        let ufw = [
+            base("filter", "INPUT", "input", "drop"),
+            rule("filter", "INPUT", &json!([{"jump": {"target": "ufw-before-input"}}])),
+            rule("filter", "ufw-before-input", &json!([{"xt": null}, {"drop": null}])),
+        ];
+        let read = |more: &[Value], kept| {
+            let all = [&ufw[..], more].concat();
+            chains(&json!({ "nftables": all }), kept)
+        };
+        assert!(read(&[], Kept::Ufw).is_empty() && read(&[], Kept::Nobody).len() == 1);
+        let drop = json!([asks("tcp", "dport", &json!(3389)), {"drop": null}]);
+        let own = read(&[rule("filter", "INPUT", &drop), base("own", "pre", "prerouting", "drop")], Kept::Ufw);
+        let told: Vec<_> = own.iter().map(|one| (one.tool.as_str(), one.part.as_str())).collect();
+        assert_eq!(told, [(IPTABLES, "ip filter INPUT"), (NFTABLES, "ip own pre")]);
+        assert!(own.iter().all(|one| matches!(one.way(3389), Way::Shut(_))));
+        let firewalld = read(&[base("firewalld", "filter_INPUT", "input", "drop")], Kept::Firewalld);
+        assert_eq!(firewalld.len(), 1);
     }
 }

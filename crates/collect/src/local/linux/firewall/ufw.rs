@@ -5,7 +5,7 @@ use std::path::Path;
 
 use evidence::state::{Fate, LinuxFirewall, LinuxRule, UFW};
 
-use super::{FILE, told, unclear};
+use super::{FILE, told, unknown};
 use crate::evidence::bytes;
 
 /// Returns the rules for both families of addresses; `None` where ufw is not there or switched off.
@@ -64,7 +64,7 @@ fn tuples(text: &str, number: &mut u32) -> Vec<LinuxRule> {
         let ([action, protocol, port, to, from_port, from, direction]
         | [action, protocol, port, to, from_port, from, _, _, direction]) = words[..]
         else {
-            rules.push(unclear(Fate::Accept));
+            rules.extend(unknown());
             continue;
         };
         let routed = action.starts_with("route:");
@@ -72,7 +72,7 @@ fn tuples(text: &str, number: &mut u32) -> Vec<LinuxRule> {
             continue;
         }
         let Some(fate) = fate(action.split('_').next().unwrap_or(action)) else {
-            rules.push(unclear(Fate::Accept));
+            rules.extend(unknown());
             continue;
         };
         let any = |address: &str| matches!(address, "0.0.0.0/0" | "::/0");
@@ -126,7 +126,7 @@ fn by_hand(text: &str) -> Vec<LinuxRule> {
             || ["-A ufw-not-local -j DROP", "-A ufw6-not-local -j DROP"].contains(&line)
     };
     let rules = text.lines().map(str::trim).filter(|line| line.starts_with('-'));
-    rules.filter(|line| !inside(line) && !own(line)).map(|_| unclear(Fate::Accept)).collect()
+    rules.filter(|line| !inside(line) && !own(line)).flat_map(|_| unknown()).collect()
 }
 
 #[cfg(test)]
@@ -175,7 +175,7 @@ mod tests {
             "-A ufw-before-input -m conntrack --ctstate RELATED,ESTABLISHED,NEW -p tcp --dport 3389 -j ACCEPT",
             "-A ufw-before-input -p tcp --dport 3389 -j DROP",
         ] {
-            assert_eq!(by_hand(line).len(), 1, "{line}");
+            assert_eq!(by_hand(line).len(), 2, "{line}");
         }
     }
 }
