@@ -345,9 +345,9 @@ mod tests {
         use wire::machine::{ConnectFailure, TcpAnswer};
         let refused = || Fact::TcpAnswer(TcpAnswer::Failed(ConnectFailure::Refused));
         let told = |address: &str, on_linux: bool| {
-            let mut sketch = host_at(address, &format!("{address}:3389")).with(refused());
-            sketch.context_mut().on_linux = on_linux;
-            let report = sketch.diagnose();
+            let sketch = host_at(address, &format!("{address}:3389")).with(refused());
+            let context = Context { on_linux, ..sketch.context().clone() };
+            let report = diagnose(sketch.evidence(), &context, Run::default());
             let command = report.findings[0].cause_here().unwrap().page.command;
             (command.contains("ss -ltnp"), command.contains("TermService"), report.findings[0].fixes.is_empty())
         };

@@ -409,11 +409,6 @@ impl Sketch {
         &self.evidence
     }
 
-    pub fn context_mut(&mut self) -> &mut Context {
-        &mut self.context
-    }
-
-    /// Returns the context.
     pub fn context(&self) -> &Context {
         &self.context
     }

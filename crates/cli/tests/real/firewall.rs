@@ -162,7 +162,7 @@ fn a_chain_of_nftables_keeps_everybody_out() {
     opened(&["nft", "nsenter"], script, &more);
 }
 
-/// Rules of others beside those of ufw, whatever comes first: those that shut all out are opened too, and those that may
+/// Rules of others beside those of ufw: those that shut all out are opened too, and those that may
 /// keep the address out are told.
 #[test]
 fn another_chain_beside_ufw() {

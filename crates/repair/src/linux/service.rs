@@ -1,5 +1,5 @@
-//! Services of Linux: by systemd where it runs, else by the scripts of sysvinit. Whether one runs is told by its process,
-//! not by a file; one that was started by hand is not touched.
+//! Services of Linux: by systemd where it runs, else by the scripts of sysvinit. Its process tells whether one runs:
+//! no file does. One that was started by hand is not touched.
 
 use std::fs;
 use std::path::{Path, PathBuf};
