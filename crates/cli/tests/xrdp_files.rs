@@ -148,6 +148,27 @@ fn hidden(folder: &Folder) -> String {
     folder.path("root").to_str().unwrap().to_owned()
 }
 
+/// xrdp takes nothing behind `#` or `;`, and one that was built for a folder names its files as they lie there.
+#[test]
+fn comments_and_prefixes_are_no_faults() {
+    let folder = Folder::new("comments");
+    let root = hidden(&folder);
+    let settings =
+        "certificate=/etc/ssl/cert.pem # ours\nkey_file=/etc/ssl/key.pem;old\nssl_protocols=TLSv1.2;TLSv1.3\n";
+    folder.write("root/etc/xrdp/xrdp.ini", &format!("\u{FEFF}{}", ini(settings)).replace("; xrdp.ini\n", ""));
+    let local = format!("certificate={root}/etc/xrdp/c.pem\nkey_file={root}/etc/xrdp/k.pem\n");
+    folder.write("own/etc/xrdp/xrdp.ini", &ini(&local.replace("/root/", "/own/")));
+    for file in ["c.pem", "k.pem"] {
+        folder.write(&format!("own/etc/xrdp/{file}"), "");
+    }
+    for name in [root, folder.path("own").to_str().unwrap().to_owned()] {
+        let (_, told) = folder.run(&["inspect", &name, "--full"]);
+        for wrong in ["which is not there", "tls-version-mismatch (", "port-closed ("] {
+            assert!(!told.contains(wrong), "{wrong}: {told}");
+        }
+    }
+}
+
 #[test]
 fn a_fault_that_a_setting_hides_is_planned_with_it() {
     let folder = Folder::new("hidden");

@@ -5,9 +5,10 @@ fn lines(text: &str) -> Vec<&str> {
     text.split_inclusive('\n').collect()
 }
 
-/// Returns the name of the section that a line begins.
+/// Returns the name of the section that a line begins. As xrdp 0.9.21 was seen to take it, blanks belong to the name,
+/// and a byte order mark before it does not matter.
 fn section_of(line: &str) -> Option<&str> {
-    line.trim().strip_prefix('[')?.split_once(']').map(|(name, _)| name.trim())
+    line.trim_start_matches('\u{FEFF}').trim().strip_prefix('[')?.split_once(']').map(|(name, _)| name)
 }
 
 /// Splits a line into the name of its setting and all behind `=`, without the end of the line.
@@ -85,6 +86,12 @@ mod tests {
     use super::*;
 
     const TEXT: &str = "; first\r\n[Globals]\r\n; port=1\r\nport = 3389\r\nkey_file=\r\n[Xorg]\nport=-1";
+
+    #[test]
+    fn a_section_is_known_behind_a_mark_and_not_by_blanks_in_its_name() {
+        assert_eq!(read("\u{FEFF}[Globals]\nport=1\n", "Globals", "port"), Ok(Some("1".to_owned())));
+        assert_eq!(sections("[ Globals ]\nport=1\n", "Globals"), 0);
+    }
 
     #[test]
     fn one_line_changes_and_goes_back_to_the_byte() {

@@ -95,6 +95,10 @@ fn refused_without(case: Case<'_>) -> Option<Ground> {
     ];
     let named = matches!(refused.value.1, Handshake::Alert(_));
     let ground = Ground::on(because);
+    // another machine behind this address lets the client in
+    if case.tls().any(|seen| up(seen.value.1) && seen.value.0 == refused.value.0) {
+        return Some(ground.confidence(Confidence::Likely).severity(Severity::Degrading));
+    }
     Some(if named { ground } else { ground.confidence(Confidence::Likely) })
 }
 
@@ -138,6 +142,16 @@ mod tests {
         refused_and_asked(alert, 1).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
         let closed = Handshake::Closed { end: End::Fin, bytes: 0 };
         refused_and_asked(closed, 1).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+    }
+
+    /// Of several machines behind the address one wants a certificate: a client gets in at the others.
+    #[test]
+    fn another_machine_wants_none() {
+        let alert = Handshake::Alert(Alert { level: 2, description: 116 });
+        let up = Handshake::Accepted { version: None, suite: 0x1301, finished: true };
+        let farm = refused_and_asked(alert, 1)
+            .on_connection(2, Fact::TlsAnswer { offer: TlsOffer::MODERN, direct: false, answer: up });
+        farm.check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
     }
 
     /// A host that refuses one hello for its version or its suites may ask another for a certificate, and do without.

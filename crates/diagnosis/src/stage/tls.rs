@@ -290,7 +290,11 @@ fn rung(case: Case<'_>) -> Option<Rung> {
     if let Some(own) = last_as_client(case).filter(|_| taken_as_client(case).is_none())
         && let Some(refusal) = own.value.refusal()
     {
-        let text = format!("the hello of {} was {refusal}", case.context.profile.name);
+        // where no hello is taken there is nothing that this one differs from
+        let text = match finished.or(accepted) {
+            Some(_) => format!("the hello of {} was {refusal}", case.context.profile.name),
+            None => refusal,
+        };
         return Some((Outcome::Failed, took(case, own.id), text));
     }
     let (outcome, text) = match best.value.1 {

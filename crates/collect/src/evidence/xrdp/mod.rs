@@ -53,10 +53,10 @@ pub fn logs(root: &Path) -> Vec<PathBuf> {
     let machine = Machine::at(root);
     let of = |settings: &str, usual: &str| {
         let text = machine.text(settings).unwrap_or_default();
-        let set = ini::read(&text, "Logging", "LogFile").ok().flatten();
+        let set = setting(&text, "Logging", "LogFile");
         // the settings of a foreign disk lead nowhere outside of it
         let inside = |name: &String| !name.is_empty() && !name.contains("..");
-        let name = set.map(|name| name.trim().to_owned()).filter(inside);
+        let name = set.filter(inside);
         // a relative name is one in the folder of logs
         Path::new("/var/log").join(name.unwrap_or_else(|| usual.to_owned()))
     };
@@ -64,13 +64,18 @@ pub fn logs(root: &Path) -> Vec<PathBuf> {
     logs.map(|log| root.join(log.strip_prefix("/").unwrap_or(&log))).into_iter().filter(|log| log.is_file()).collect()
 }
 
-/// Returns the root of the machine that this `xrdp.ini` belongs to.
+/// Returns the root of the machine that this `xrdp.ini` belongs to. Settings that name files below a folder as they lie
+/// here are of an xrdp that was built for that folder, such as `/usr/local`, and of no other machine.
 pub fn root_of(path: &Path) -> PathBuf {
     let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let mut above = path.ancestors();
     let names: Vec<_> = above.by_ref().take(3).map(|part| part.file_name().unwrap_or_default().to_owned()).collect();
     let usual = names.iter().map(|name| name.to_string_lossy()).eq(["xrdp.ini", "xrdp", "etc"]);
-    above.next().filter(|_| usual).unwrap_or(Path::new("/")).to_owned()
+    let root = above.next().filter(|_| usual).unwrap_or(Path::new("/"));
+    let text = bytes(&path, LIMIT).unwrap_or_default();
+    let text = String::from_utf8_lossy(&text);
+    let set = |name| setting(&text, GLOBALS, name).is_some_and(|file| Path::new(&file).starts_with(root));
+    if ["certificate", "key_file"].into_iter().any(set) { PathBuf::from("/") } else { root.to_owned() }
 }
 
 /// True for the settings of the xrdp of this machine itself.
@@ -97,7 +102,7 @@ fn read(path: &Path) -> Result<Piece, ReadError> {
     let mut state = State { schema: SCHEMA.to_owned(), ..State::default() };
     // of a lone file nobody knows whose it is
     state.computer = machine.name();
-    let setting = |name: &str| ini::read(&text, GLOBALS, name).ok().flatten().map(|value| value.trim().to_owned());
+    let setting = |name: &str| setting(&text, GLOBALS, name);
     let set = |name: &str| {
         let usual = USUAL.iter().find(|(known, _)| *known == name).map_or("", |(_, usual)| *usual);
         // a relative path is none to it
@@ -135,6 +140,12 @@ fn read(path: &Path) -> Result<Piece, ReadError> {
     Ok(Piece::State(Box::new(state)))
 }
 
+/// Reads a setting as xrdp takes it: without all behind `#` or `;`, wherever that stands (seen with version 0.9.21).
+fn setting(text: &str, section: &str, name: &str) -> Option<String> {
+    let value = ini::read(text, section, name).ok().flatten()?;
+    value.split(['#', ';']).next().map(|value| value.trim().to_owned())
+}
+
 /// Returns the account that xrdp runs as. Only root can become another one, as newer versions do where `runtime_user`
 /// says so.
 fn user(machine: &Machine, runtime: Option<String>) -> Option<String> {
@@ -146,10 +157,10 @@ fn user(machine: &Machine, runtime: Option<String>) -> Option<String> {
 /// Lists what xrdp does not do without and is not there. Measured with version 0.9.21: without the section it listens
 /// on nothing, without the name of a log it does not start, and without its settings its manager does not.
 fn lacks(text: &str, machine: &Machine, lone: bool) -> Vec<String> {
-    let log = ini::read(text, "Logging", "LogFile").ok().flatten();
+    let log = setting(text, "Logging", "LogFile");
     let without = [
         (NO_GLOBALS, ini::sections(text, GLOBALS) == 0),
-        (NO_LOG, log.is_none_or(|name| name.trim().is_empty())),
+        (NO_LOG, log.is_none_or(|name| name.is_empty())),
         (NO_SESMAN, !lone && machine.lacks(NO_SESMAN) == Some(true)),
     ];
     without.into_iter().filter(|(_, lacks)| *lacks).map(|(name, _)| name.to_owned()).collect()
@@ -168,8 +179,8 @@ fn unread(machine: &Machine, folder: Option<&Path>, paths: [&String; 2], ciphers
                    machine tells, and with none every handshake fails";
         ("tls_ciphers of xrdp.ini".to_owned(), why)
     });
-    let manager = machine.text(NO_SESMAN).and_then(|text| ini::read(&text, GLOBALS, "ListenPort").ok().flatten());
-    let manager = manager.map(|port| port.trim().to_owned()).filter(|port| !port.is_empty());
+    let manager = machine.text(NO_SESMAN).and_then(|text| setting(&text, GLOBALS, "ListenPort"));
+    let manager = manager.filter(|port| !port.is_empty());
     let manager = manager.filter(|port| port.parse::<u16>().is_err()).map(|_| {
         let why = "it is no port, and where xrdp-sesman listens then is not known: who logs on may get no session";
         ("ListenPort of sesman.ini".to_owned(), why)
