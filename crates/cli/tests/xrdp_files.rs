@@ -156,12 +156,13 @@ fn comments_and_prefixes_are_no_faults() {
     let settings =
         "certificate=/etc/ssl/cert.pem # ours\nkey_file=/etc/ssl/key.pem;old\nssl_protocols=TLSv1.2;TLSv1.3\n";
     folder.write("root/etc/xrdp/xrdp.ini", &format!("\u{FEFF}{}", ini(settings)).replace("; xrdp.ini\n", ""));
-    let local = format!("certificate={root}/etc/xrdp/c.pem\nkey_file={root}/etc/xrdp/k.pem\n");
-    folder.write("own/etc/xrdp/xrdp.ini", &ini(&local.replace("/root/", "/own/")));
+    let own = folder.path("own").to_str().unwrap().to_owned();
+    let local = format!("certificate={own}/etc/xrdp/c.pem\nkey_file={own}/etc/xrdp/k.pem\n");
+    folder.write("own/etc/xrdp/xrdp.ini", &ini(&local));
     for file in ["c.pem", "k.pem"] {
         folder.write(&format!("own/etc/xrdp/{file}"), "");
     }
-    for name in [root, folder.path("own").to_str().unwrap().to_owned()] {
+    for name in [root, own] {
         let (_, told) = folder.run(&["inspect", &name, "--full"]);
         for wrong in ["which is not there", "tls-version-mismatch (", "port-closed ("] {
             assert!(!told.contains(wrong), "{wrong}: {told}");
