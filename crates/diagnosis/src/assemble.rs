@@ -5,6 +5,7 @@ use evidence::printable::printable;
 use evidence::rdp_file::{RdpFileRecord, RdpSignature};
 use evidence::{Because, Evidence, Fact, Source};
 use wire::machine::{ConnectFailure, TcpAnswer};
+use wire::transcript::NameAnswer;
 
 use crate::case::{Case, Context};
 use crate::hops;
@@ -15,6 +16,7 @@ use crate::report::{
     ReportSubject, ReportSymptom, ReportTarget, ReportWay, Run, SCHEMA, Told, UnknownCause, Verdict,
 };
 use crate::server::{Guess, server};
+use crate::stage::rung::NO_NETWORK;
 use crate::timeline::timeline;
 
 /// Decisions of `diagnose`.
@@ -173,6 +175,7 @@ fn told(fact: &Fact) -> Option<Told> {
         Fact::CapturedTransport(transport) => Told::Transport(transport.clone()),
         Fact::RehearsalFailed => Told::RehearsalFailed,
         Fact::TcpAnswer(TcpAnswer::Failed(ConnectFailure::Other(error))) => Told::NotTried(printable(error)),
+        Fact::NameAnswer(NameAnswer::NoNetwork) => Told::NotTried(NO_NETWORK.to_owned()),
         Fact::RdpFile(file) => return signed(file),
         _ => return None,
     })

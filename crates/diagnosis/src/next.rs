@@ -9,6 +9,7 @@ use evidence::rdp_file::RdpSettings;
 use evidence::symptom::Symptom;
 use evidence::{Evidence, Role, Stage};
 use wire::machine::{ConnectFailure, ConnectionSequenceAnswer, TcpAnswer};
+use wire::transcript::NameAnswer;
 
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Severity};
@@ -157,7 +158,11 @@ fn target(evidence: &Evidence, context: &Context) -> String {
 fn by_failed_stage(evidence: &Evidence, context: &Context, ladder: &Ladder) -> Vec<Next> {
     let mut wrong = ladder.to_hosts().filter(|stage| matches!(stage.outcome, Outcome::Failed | Outcome::Degraded));
     let Some(first) = wrong.next() else {
-        let own = |fact: &Fact| matches!(fact, Fact::TcpAnswer(TcpAnswer::Failed(ConnectFailure::Other(_))));
+        let own = |fact: &Fact| match fact {
+            Fact::TcpAnswer(TcpAnswer::Failed(ConnectFailure::Other(_))) => true,
+            Fact::NameAnswer(answer) => *answer == NameAnswer::NoNetwork,
+            _ => false,
+        };
         return evidence
             .observations
             .iter()

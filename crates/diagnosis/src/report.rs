@@ -367,7 +367,8 @@ impl Diagnosis {
 
     /// Returns this computer's own reason for which nothing reached the subject; `None` if something did.
     pub fn not_tried(&self, subject: SubjectId) -> Option<&str> {
-        let skipped = |stage: &StageResult| stage.stage == Stage::Tcp && stage.outcome == Outcome::Skipped;
+        let skipped =
+            |stage: &StageResult| matches!(stage.stage, Stage::Name | Stage::Tcp) && stage.outcome == Outcome::Skipped;
         self.stages.iter().find(|stage| stage.subject == subject && skipped(stage))?;
         self.observations.iter().filter(|seen| seen.subject == subject).find_map(|seen| match &seen.told {
             Some(Told::NotTried(why)) => Some(why.as_str()),

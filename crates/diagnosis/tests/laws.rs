@@ -93,6 +93,7 @@ fn resolved() -> impl Strategy<Value = Fact> {
         Just(NameAnswer::Addresses(vec!["192.0.2.7:3389".parse().unwrap()])),
         Just(NameAnswer::NotFound { code: -2 }),
         Just(NameAnswer::Silent),
+        Just(NameAnswer::NoNetwork),
     ]
     .prop_map(Fact::NameAnswer)
 }

@@ -116,6 +116,8 @@ pub enum NameAnswer {
     },
     /// No answer within the stage's time.
     Silent,
+    /// None was to be had: this computer has no network.
+    NoNetwork,
 }
 
 /// One TCP connection.

@@ -4,6 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use diagnosis::stage::rung::NO_NETWORK;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::error::Elapsed;
@@ -37,9 +38,6 @@ const PIECES_TIME: Duration = Duration::from_millis(1500);
 const LOOK: Duration = Duration::from_millis(1);
 /// Pause between two looks for what a router says.
 const LOOK_FOR_ROUTER: Duration = Duration::from_millis(20);
-
-/// Words for a computer without a network.
-const NO_NETWORK: &str = "it has no network";
 
 /// Opens a connection, does what the machine says until it ends or `left` is over, and returns all that happened. The
 /// connection, if there was one, is returned too: our side of it is closed, the peer's perhaps not yet.

@@ -131,6 +131,9 @@ impl Probe {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => NameAnswer::Silent,
         };
+        // without a network, the resolver's answer says nothing about a name or a name server
+        let known = matches!(answer, NameAnswer::Addresses(_)) || self.resolver.has_network();
+        let answer = if known { answer } else { NameAnswer::NoNetwork };
         let addresses = if let NameAnswer::Addresses(list) = &answer { list.clone() } else { Vec::new() };
         if !matches!(self.target.host, Host::Address(_)) {
             let took = micros(began.elapsed());

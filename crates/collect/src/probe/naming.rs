@@ -26,6 +26,9 @@ impl Probe {
         if name.eq_ignore_ascii_case("localhost") || !(doubted || self.context.thorough) {
             return;
         }
+        if matches!(self.seen().name(), Some(lookup) if lookup.answer == NameAnswer::NoNetwork) {
+            return;
+        }
         let until = began + self.longest();
         let patience = PATIENCE.min(until.saturating_duration_since(Instant::now()));
         if patience < Duration::from_millis(1) {

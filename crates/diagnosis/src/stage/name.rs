@@ -9,7 +9,7 @@ use super::addresses::is_nobodys;
 use super::room::{Room, Whose};
 use crate::case::Case;
 use crate::need::{Kind, Need, Of};
-use crate::stage::rung::{Outcome, Rung, took};
+use crate::stage::rung::{NO_NETWORK, NOT_TRIED, Outcome, Rung, took};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Name, of: Whose::Resolver, rung };
@@ -70,6 +70,7 @@ fn rung(case: Case<'_>) -> Option<Rung> {
         NameAnswer::TryAgain { code } => (Outcome::Failed, format!("the resolver could not answer (code {code})")),
         NameAnswer::Failed { code } => (Outcome::Failed, format!("the resolver failed (code {code})")),
         NameAnswer::Silent => (Outcome::Failed, "no answer from the resolver".to_owned()),
+        NameAnswer::NoNetwork => (Outcome::Skipped, format!("{NOT_TRIED}: {NO_NETWORK}")),
     };
     Some((outcome, took(case, seen.id), text))
 }

@@ -279,7 +279,9 @@ pub fn leads_right(resolver: Case<'_>) -> bool {
 /// True if clients here are led to no machine, or to another one, by each of the addresses that they are given.
 pub fn is_misled(resolver: Case<'_>) -> bool {
     let answer = resolver.last(|fact| if let Fact::NameAnswer(answer) = fact { Some(answer) } else { None });
-    let Some(Seen { value: NameAnswer::Addresses(_), .. }) = answer else { return answer.is_some() };
+    let Some(Seen { value: NameAnswer::Addresses(_), .. }) = answer else {
+        return answer.is_some_and(|answer| *answer.value != NameAnswer::NoNetwork);
+    };
     let Some((_, all)) = of_name(resolver) else { return false };
     let wrong = |one: &OfName<'_>| match one.fares {
         Fares::Answers => answers_as_another(one, resolver),

@@ -36,6 +36,10 @@ impl Outcome {
 
 /// Beginning of the text of a rung that this computer itself kept the probe from.
 pub const NOT_TRIED: &str = "this computer could not try";
+
+/// Reason of a computer without a network.
+pub const NO_NETWORK: &str = "it has no network";
+
 /// Rung before findings are laid over it: outcome, duration, summary.
 pub type Rung = (Outcome, Option<Duration>, String);
 

@@ -51,6 +51,7 @@ pub(crate) fn value(answer: &NameAnswer) -> Value {
         NameAnswer::TryAgain { code } => json!({"try_again": code}),
         NameAnswer::Failed { code } => json!({"failed": code}),
         NameAnswer::Silent => "silent".into(),
+        NameAnswer::NoNetwork => "no_network".into(),
     }
 }
 

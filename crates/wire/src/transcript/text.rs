@@ -146,6 +146,7 @@ impl fmt::Display for NameText<'_> {
             NameAnswer::TryAgain { code } => write!(out, "try-again {code}"),
             NameAnswer::Failed { code } => write!(out, "failed {code}"),
             NameAnswer::Silent => out.write_str("silent"),
+            NameAnswer::NoNetwork => out.write_str("no-network"),
         }
     }
 }
@@ -341,6 +342,7 @@ fn read_name_answer(words: &mut Line<'_>) -> Result<NameAnswer, &'static str> {
         "try-again" => NameAnswer::TryAgain { code: words.parse("code")? },
         "failed" => NameAnswer::Failed { code: words.parse("code")? },
         "silent" => NameAnswer::Silent,
+        "no-network" => NameAnswer::NoNetwork,
         _ => return Err("name answer"),
     })
 }

@@ -170,6 +170,7 @@ pub(crate) fn any_name() -> impl Strategy<Value = NameLookup> {
         any::<i32>().prop_map(|code| NameAnswer::TryAgain { code }),
         any::<i32>().prop_map(|code| NameAnswer::Failed { code }),
         Just(NameAnswer::Silent),
+        Just(NameAnswer::NoNetwork),
     ];
     (micros(), micros(), answer).prop_map(|(start, took, answer)| NameLookup { start, took, answer })
 }
