@@ -12,8 +12,12 @@ use crate::cause::{Confidence, Severity};
 use crate::fixes::{self, Fix, Safety};
 use crate::report::{Finding, Next};
 
-/// Most causes in question: the dearest order is looked for among all subsets of them.
+/// Most causes in question that are put in order.
+const ASKED: usize = 20;
+/// Most causes for which all orders are looked at, over every subset of them.
 const MOST: usize = 10;
+/// Actions that the greedy order looks ahead.
+const AHEAD: usize = 2;
 /// Minutes of a measurement.
 const MEASURING: f64 = 5.0;
 
@@ -85,15 +89,23 @@ impl Choice {
         Some((cost, first?))
     }
 
-    /// Returns a good action to begin with, for any number of causes: the one with the least cost, if after it the fix
-    /// goes first, each time, that mends most weight a minute.
+    /// Returns a good action to begin with, for any number of causes: the one with the least cost, if the best action
+    /// follows, and then each time the fix that mends most weight a minute.
     pub fn greedy(&self, set: u32) -> Option<usize> {
+        self.ahead(set, AHEAD).map(|(_, number)| number)
+    }
+
+    /// Returns the least cost and its action, looking so many actions ahead and then going by rate.
+    fn ahead(&self, set: u32, actions: usize) -> Option<(f64, usize)> {
         let costs = (0..self.actions.len()).filter_map(|number| {
             let rest = self.left(number, set)?;
-            let after: f64 = rest.iter().map(|rest| self.by_rate(*rest)).sum();
-            Some((self.actions[number].cost * self.weight(set) + after, number))
+            let after = rest.into_iter().map(|rest| match actions {
+                0 | 1 => self.by_rate(rest),
+                _ => self.ahead(rest, actions - 1).map_or(0.0, |(cost, _)| cost),
+            });
+            Some((self.actions[number].cost * self.weight(set) + after.sum::<f64>(), number))
         });
-        costs.min_by(|one, other| one.0.total_cmp(&other.0)).map(|(_, number)| number)
+        costs.min_by(|one, other| one.0.total_cmp(&other.0))
     }
 
     /// Returns the expected cost of going by [`Self::greedy`] at every step.
@@ -166,7 +178,7 @@ pub fn order(findings: &[Finding], next: &[Next]) -> Vec<OrderedStep> {
     let mut asked: Vec<&Finding> = Vec::new();
     for finding in findings.iter().filter(|finding| finding.severity < Severity::Advisory) {
         let brought = findings.iter().any(|root| root.root_of.contains(&finding.cause));
-        if !brought && !asked.iter().any(|known| known.cause == finding.cause) && asked.len() < MOST {
+        if !brought && !asked.iter().any(|known| known.cause == finding.cause) && asked.len() < ASKED {
             asked.push(finding);
         }
     }
@@ -343,7 +355,7 @@ mod tests {
         })
     }
 
-    /// Over 1,000 random choices, going by the greedy rule costs at most 5 % more than the best order, all in all.
+    /// Over 1,000 random choices, going by the greedy rule costs at most 5 % more than the best order, in each of them.
     #[test]
     #[allow(clippy::print_stdout)] // the figures of the book
     fn the_greedy_order_costs_little_more_than_the_best() {
@@ -360,6 +372,6 @@ mod tests {
         }
         let more = (ours / best - 1.0) * 100.0;
         println!("all in all {more:.2} % more; {near} of 1,000 within 5 %; the worst {worst:.2} times the best");
-        assert!(ours <= best * 1.05 && near >= 980, "{ours} and {best}: {near} of 1,000 near, at worst {worst} times");
+        assert!(ours <= best * 1.05 && near == 1000, "{ours} and {best}: {near} of 1,000 near, at worst {worst} times");
     }
 }
