@@ -219,6 +219,29 @@ fn another_table_beside_firewalld() {
     opened(&["firewalld", "dbus-daemon", "nft", "nsenter"], &[FIREWALLD, script].concat(), &more);
 }
 
+/// Tables of the older iptables, which nft does not list, are read as well.
+#[test]
+fn tables_of_the_older_iptables() {
+    if !programs(&["iptables-legacy", "nft", "nsenter"]) {
+        return;
+    }
+    let script = r#"own() { for rule in "-i lo -j ACCEPT" "-p tcp -m tcp --dport 22 -j ACCEPT" "$@"; do iptables-legacy -A INPUT $rule; done; }
+        told() { "$program" fix; "$program" fix --addresses 10.213.9.2 2>&1; echo "fix=$?"; meets "$1" 2; iptables-legacy -F; }
+        iptables-legacy -A INPUT -p tcp --dport 3389 -j DROP; told shut
+        echo "[open]"; own "-p tcp --dport 3389 -j ACCEPT" "-p tcp -j DROP"; told open
+        echo "[policy]"; own; iptables-legacy -P INPUT DROP; told policy; echo "[]""#;
+    let Some(told) = inside(&[WORDS, script].concat()) else { return };
+    let blocked = ["firewall-blocks-rdp", "ip filter INPUT", "iptables"];
+    for line in blocked.iter().chain(&["shut=out"]) {
+        assert!(told.split("[open]").next().unwrap().contains(line), "{line:?} is missing: {told}");
+    }
+    for line in blocked.iter().chain(&["policy=out"]) {
+        assert!(part(&told, "policy").contains(line), "{line:?} is missing: {told}");
+    }
+    let open = part(&told, "open");
+    assert!(open.contains("open=in") && !open.contains("firewall"), "{told}");
+}
+
 fn part<'t>(told: &'t str, name: &str) -> &'t str {
     told.split_once(&format!("[{name}]")).unwrap().1.split("\n[").next().unwrap()
 }

@@ -5,6 +5,7 @@
 //! and nft 1.0 print and write.
 
 mod firewalld;
+mod legacy;
 mod nftables;
 mod ufw;
 

@@ -4,9 +4,9 @@ use std::io;
 use std::net::IpAddr;
 
 use evidence::state::{Fate, IPTABLES, LinuxFirewall, LinuxRule, NFTABLES, within};
-use serde_json::Value;
+use serde_json::{Value, json};
 
-use super::{RULES, told, unknown};
+use super::{RULES, legacy, told, unknown};
 
 /// Most chains that lead into one another.
 const DEPTH: usize = 16;
@@ -23,16 +23,20 @@ pub(super) enum Kept {
 
 /// Returns the chains that may keep connections out, but for those that this tool keeps.
 pub(super) fn read(kept: Kept) -> io::Result<Vec<LinuxFirewall>> {
-    let Some(text) = told("nft", &["--json", "list", "ruleset"])? else { return Ok(Vec::new()) };
-    if text.trim().is_empty() {
-        return Ok(Vec::new());
+    let text = told("nft", &["--json", "list", "ruleset"])?.unwrap_or_default();
+    let mut firewalls = Vec::new();
+    if !text.trim().is_empty() {
+        let rules: Value = serde_json::from_str(&text).map_err(|_| io::Error::other("nft told no JSON"))?;
+        firewalls = chains(&rules, kept);
     }
-    let rules: Value = serde_json::from_str(&text).map_err(|_| io::Error::other("nft told no JSON"))?;
-    Ok(chains(&rules, kept))
+    // tables of their own: what is in both is passed twice
+    let rules = json!({ "nftables": legacy::read()? });
+    firewalls.extend(chains(&rules, kept));
+    Ok(firewalls)
 }
 
 /// Reads the chains at the hooks that every packet to this machine passes.
-fn chains(ruleset: &Value, kept: Kept) -> Vec<LinuxFirewall> {
+pub(super) fn chains(ruleset: &Value, kept: Kept) -> Vec<LinuxFirewall> {
     let all = || ruleset["nftables"].as_array().into_iter().flatten();
     // a dormant table is not in force
     let dormant = |chain: &Value| {
@@ -44,14 +48,20 @@ fn chains(ruleset: &Value, kept: Kept) -> Vec<LinuxFirewall> {
     };
     let base = all().filter_map(|object| object.get("chain")).filter(|chain| !dormant(chain)).filter(|chain| {
         let (hook, family) = (text(chain, "hook"), text(chain, "family"));
-        matches!(hook, "prerouting" | "input") && matches!(family, "inet" | "ip" | "ip6")
+        matches!(hook, "prerouting" | "input") && matches!(family, "inet" | "ip" | "ip6") || hook == "ingress"
     });
     let mut firewalls = Vec::new();
     for chain in base.filter(|chain| kept != Kept::Firewalld || chain["table"] != "firewalld") {
         let [family, table, name] = ["family", "table", "name"].map(|key| text(chain, key));
         let mut path = Path { ruleset, family, table, ufw: kept == Kept::Ufw, rules: Vec::new() };
-        let by_tool = path.follow(name, &every(), 0);
-        let otherwise = if chain["policy"] == "drop" && !by_tool { Fate::Drop } else { Fate::Accept };
+        // such a chain is one network card's, by which not everybody comes
+        let of_one_card = text(chain, "hook") == "ingress";
+        let by_tool = path.follow(name, &LinuxRule { unclear: of_one_card, ..every() }, 0);
+        let shuts = chain["policy"] == "drop" && !by_tool;
+        if shuts && of_one_card {
+            path.rules.push(LinuxRule { fate: Fate::Drop, unclear: true, ..every() });
+        }
+        let otherwise = if shuts && !of_one_card { Fate::Drop } else { Fate::Accept };
         // the names that iptables gives
         let capital = !name.is_empty() && name.bytes().all(|letter| letter.is_ascii_uppercase());
         let by_iptables = TABLES.contains(&table) && capital && family != "inet";
@@ -265,7 +275,6 @@ fn network(value: &Value) -> Option<String> {
 mod tests {
     use super::*;
     use evidence::state::Way;
-    use serde_json::json;
 
     fn chain(policy: &str, rules: &[Value]) -> LinuxFirewall {
         let base = json!({"chain": {"family": "inet", "table": "filter", "name": "input", "type": "filter", "hook": "input",
@@ -365,6 +374,31 @@ mod tests {
         assert_eq!(within(&other_port), None);
         let circle = within(&[("pre", json!([to])), ("mine", json!([to]))]).unwrap();
         assert!(!circle.lets_in(3389, "192.0.2.8"));
+    }
+
+    /// It may be the network card of a client, or another one.
+    #[test]
+    fn a_chain_of_one_network_card_may_shut_some_out() {
+        let read = |policy: &str, rules: &[Value]| {
+            let base = json!({"chain": {"family": "netdev", "table": "own", "name": "in", "type": "filter", "hook": "ingress",
+                "prio": 0, "dev": "eth0", "policy": policy}});
+            let rules = rules
+                .iter()
+                .map(|expr| json!({"rule": {"family": "netdev", "table": "own", "chain": "in", "expr": expr}}));
+            let all: Vec<Value> = std::iter::once(base).chain(rules).collect();
+            chains(&json!({ "nftables": all }), Kept::Nobody).pop()
+        };
+        let drop = json!([asks("tcp", "dport", &json!(3389)), {"drop": null}]);
+        for told in [read("drop", &[]), read("accept", &[drop])] {
+            let told = told.unwrap();
+            assert!(told.way(3389) == Way::NotShut && !told.lets_in(3389, "192.0.2.7"), "{told:?}");
+        }
+        assert_eq!(
+            read("accept", &[json!([asks("tcp", "dport", &json!(22)), {"drop": null}])])
+                .map(|one| one.lets_in(3389, "192.0.2.7")),
+            Some(true)
+        );
+        assert_eq!(read("accept", &[]), None);
     }
 
     #[test]
