@@ -254,6 +254,21 @@ fn what_this_account_may_not_read_is_not_sound() {
     fs::set_permissions(&shut, fs::Permissions::from_mode(0o755)).unwrap();
 }
 
+/// An xrdp whose settings name no port listens on nothing, whatever else is wrong.
+#[test]
+fn settings_without_a_port_are_not_put_down_to_a_file_that_is_not_there() {
+    let folder = Folder::new("no-port");
+    let missing = folder.path("root").to_str().unwrap().to_owned();
+    for text in [stale().replace("[Globals]", "[ Globals ]"), stale().replace("port=3389", "port=abc")] {
+        folder.write("root/etc/xrdp/xrdp.ini", &text.replace("/nowhere/rdpdoctor", "/etc/xrdp"));
+        let (_, report) = folder.run(&["inspect", &missing, "--format", "json"]);
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        let found: Vec<_> = report["findings"].as_array().unwrap().iter().collect();
+        assert_eq!(found[0]["cause"], "port-closed", "{report}");
+        assert!(found.iter().all(|one| !one["root_of"].to_string().contains("port-closed")), "{report}");
+    }
+}
+
 #[test]
 fn several_settings_are_several_machines_and_borrow_no_name() {
     let folder = Folder::new("several");

@@ -95,6 +95,11 @@ pub fn is_inside_alone(xrdp: &Xrdp) -> bool {
     words.peek().is_some() && words.all(inside)
 }
 
+/// True if something outside the settings may be why nothing listens: they name a port, as far as they are known.
+pub(crate) fn may_listen(case: Case<'_>) -> bool {
+    no_port(case).is_none()
+}
+
 /// `port` names no port, or none that the account may take: xrdp listens on nothing, or elsewhere than anybody expects.
 pub(crate) fn no_port(case: Case<'_>) -> Option<Ground> {
     let seen = case.xrdp()?;

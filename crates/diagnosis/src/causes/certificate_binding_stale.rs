@@ -17,6 +17,7 @@ use crate::logs::{DAY, told};
 use crate::need::Need;
 use crate::stage::tls::speechless;
 use crate::stage::tls::uses_key;
+use crate::xrdp;
 
 /// Events: the chosen certificate is unusable, or its key is out of reach.
 const FELL_BACK: &[u32] = &[1051, 1055];
@@ -62,7 +63,7 @@ pub const CAUSE: Cause = Cause {
         Explains { cause: "private-key-unusable", when: |_| true },
         Explains { cause: "certificate-missing", when: |_| true },
         Explains { cause: "standard-security-only", when: |case| linux::missing(case).is_some() },
-        Explains { cause: "port-closed", when: |case| linux::missing(case).is_some() },
+        Explains { cause: "port-closed", when: |case| linux::missing(case).is_some() && xrdp::may_listen(case) },
     ],
     page: Page {
         what_happens: "Windows logs 1051 or 1055 and falls back on the certificate that it made for itself: clients \

@@ -19,6 +19,7 @@ use crate::linux;
 use crate::logs::{DAY, told};
 use crate::need::Need;
 use crate::stage::tls::{refused_with, speechless, uses_key};
+use crate::xrdp;
 
 /// Events: Remote Connection Manager could not make or replace a certificate.
 const NO_CERTIFICATE: &[u32] = &[1057, 1058];
@@ -71,7 +72,7 @@ pub const CAUSE: Cause = Cause {
     ],
     // an xrdp that cannot read its key offers no TLS, one that cannot use it hangs up, and a GNOME does not listen
     explains: &[
-        Explains { cause: "port-closed", when: |case| linux::unreadable(case).is_some() },
+        Explains { cause: "port-closed", when: |case| linux::unreadable(case).is_some() && xrdp::may_listen(case) },
         Explains { cause: "standard-security-only", when: |case| linux::unreadable(case).is_some() },
         Explains { cause: "certificate-missing", when: |case| linux::unreadable(case).is_some() },
         Explains { cause: "server-tls-setup-failed", when: |case| linux::unusable(case).is_some() },

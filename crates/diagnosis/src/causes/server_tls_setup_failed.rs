@@ -43,7 +43,7 @@ pub const CAUSE: Cause = Cause {
                      to their defaults, and restart xrdp.",
         references: &["[MS-RDPBCGR] 2.2.2.3 (MCS Disconnect Provider Ultimatum)", "xrdp.ini(5)"],
     },
-    fixes: &["try-another-client"],
+    fixes: &["correct-xrdp-tls", "try-another-client"],
 };
 
 fn ultimatum(answer: &Handshake) -> bool {

@@ -13,6 +13,7 @@ use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, S
 use crate::linux;
 use crate::logs::DAY;
 use crate::need::Need;
+use crate::xrdp;
 
 // Faults that show later do not block: without the other services the host keeps the certificate it has, and a service
 // that runs although disabled is gone only after the next restart.
@@ -56,7 +57,7 @@ pub const CAUSE: Cause = Cause {
             when: |case| {
                 let ground = away(case, &["TermService"]).or_else(|| stopped(case)).or_else(|| not_started(case));
                 let ground = ground.or_else(|| linux::stopped(case)).or_else(|| linux::cannot_start(case));
-                ground.is_some_and(|ground| ground.severity.is_none())
+                ground.is_some_and(|ground| ground.severity.is_none()) && xrdp::may_listen(case)
             },
         },
         Explains { cause: "certificate-renewal-failing", when: |case| away(case, &NEEDED[1..]).is_some() },

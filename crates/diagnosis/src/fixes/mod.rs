@@ -19,6 +19,7 @@ mod allow_nla_off;
 mod bind_certificate;
 mod clear_certificate_binding;
 mod correct_clock;
+mod correct_xrdp_tls;
 mod delete_licensing_grace;
 mod delete_personal_certificates;
 mod disable_antivirus;
@@ -157,6 +158,7 @@ pub const ALL: &[&Fix] = &[
     &bind_certificate::FIX,
     &clear_certificate_binding::FIX,
     &correct_clock::FIX,
+    &correct_xrdp_tls::FIX,
     &delete_licensing_grace::FIX,
     &delete_personal_certificates::FIX,
     &disable_antivirus::FIX,

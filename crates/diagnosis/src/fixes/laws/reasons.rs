@@ -91,6 +91,7 @@ pub(super) const LISTED: &[(&str, &str, Why)] = &[
     ("handshakes-fail-at-times", "restart-services", Wire),
     ("handshakes-fail-at-times", "try-another-client", Wire),
     ("server-name-refused", "try-another-client", Wire),
+    ("server-tls-setup-failed", "correct-xrdp-tls", Wire),
     ("server-tls-setup-failed", "try-another-client", Wire),
     ("certificate-key-mismatch", "renew-rdp-certificate", Wire),
     ("certificate-key-mismatch", "bind-certificate", Wire),
