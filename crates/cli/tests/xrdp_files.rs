@@ -269,6 +269,31 @@ fn settings_without_a_port_are_not_put_down_to_a_file_that_is_not_there() {
     }
 }
 
+/// Without a line xrdp has no certificate, no key, or no TLS at all; an empty line stands for what it comes with.
+#[test]
+fn a_line_that_is_not_there_is_no_usual_value() {
+    let folder = Folder::new("no-line");
+    let root = folder.path("root").to_str().unwrap().to_owned();
+    let pair = ["certificate=/etc/xrdp/cert.pem\n", "key_file=/etc/xrdp/key.pem\n"];
+    folder.write("root/etc/xrdp/sesman.ini", "[Globals]\n");
+    let request = "req -x509 -newkey rsa:2048 -nodes -days 300 -subj /CN=server -keyout key.pem -out cert.pem";
+    let made = Command::new("openssl").args(request.split(' ')).current_dir(folder.path("root/etc/xrdp")).output();
+    assert!(made.unwrap().status.success());
+    let found = |lines: &[&str]| {
+        folder.write("root/etc/xrdp/xrdp.ini", &ini(&lines.concat()));
+        let (_, report) = folder.run(&["inspect", &root, "--format", "json"]);
+        let report: serde_json::Value = serde_json::from_str(&report).unwrap();
+        let all = report["findings"].as_array().unwrap().iter();
+        all.filter(|one| one["severity"] != "advisory").map(|one| one["cause"].to_string()).collect::<Vec<_>>()
+    };
+    let layer = "security_layer=tls\n";
+    assert_eq!(found(&[layer, pair[0], pair[1]]), Vec::<String>::new());
+    assert_eq!(found(&[layer, "certificate=\nkey_file=\n"]), Vec::<String>::new());
+    assert_eq!(found(&[layer, pair[0]])[0], "\"certificate-binding-stale\"");
+    assert_eq!(found(&[layer, pair[1]])[0], "\"certificate-binding-stale\"");
+    assert_eq!(found(&[pair[0], pair[1]])[0], "\"standard-security-only\"");
+}
+
 #[test]
 fn several_settings_are_several_machines_and_borrow_no_name() {
     let folder = Folder::new("several");

@@ -1,6 +1,8 @@
 //! Faults of an xrdp that its settings alone show. Measured with xrdp 0.9.21: digits of `port` are taken for ports
 //! wherever they stand.
 
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
 use evidence::Fact;
 use evidence::printable::printable;
 use evidence::state::{NO_GLOBALS, Xrdp};
@@ -32,15 +34,27 @@ pub(crate) fn layer(xrdp: &Xrdp) -> Layer {
     match xrdp.security_layer.as_deref().map(|layer| layer.trim().to_ascii_lowercase()).as_deref() {
         Some("rdp") => Layer::Plain,
         Some("tls") => Layer::Tls,
-        // anything else, and nothing, is taken for `negotiate`
+        None if !is_headless(xrdp) => Layer::Plain,
+        // anything else, and an empty line, is taken for `negotiate`
         _ => Layer::Either,
     }
 }
 
-/// `security_layer=rdp`: TLS is never offered.
+/// True if the section with the settings of the server is not there.
+fn is_headless(xrdp: &Xrdp) -> bool {
+    xrdp.lacks.iter().any(|part| part == NO_GLOBALS)
+}
+
+/// `security_layer=rdp`, or no such line: TLS is never offered.
 pub(crate) fn plain(case: Case<'_>) -> Option<Ground> {
     let seen = case.xrdp().filter(|seen| layer(seen.value) == Layer::Plain)?;
-    let ground = Ground::on(vec![seen.because("xrdp.ini says security_layer=rdp")]);
+    let ground = match seen.value.security_layer {
+        Some(_) => Ground::on(vec![seen.because("xrdp.ini says security_layer=rdp")]),
+        None => {
+            let text = "xrdp.ini has no line security_layer: xrdp 0.9.21 then offers no TLS";
+            Ground::on(vec![seen.because(text)]).confidence(Confidence::Likely)
+        }
+    };
     Some(if case.context.profile.standard_security { ground } else { ground.severity(Severity::Blocking) })
 }
 
@@ -87,6 +101,31 @@ pub(crate) fn wanted(xrdp: &Xrdp) -> Vec<u16> {
     }
 }
 
+/// Returns the sockets on which xrdp is to listen, an address of all zeros for every adapter; none where they are not
+/// known.
+pub fn sockets(xrdp: &Xrdp) -> Vec<SocketAddr> {
+    let words = xrdp.port.iter().flat_map(|text| text.split([' ', ',']));
+    let socket = |word: &str| {
+        let (Ports::Sound(numbers), (scheme, rest)) = (ports(word), word.split_once("://").unwrap_or(("tcp", word)))
+        else {
+            return None;
+        };
+        let six = scheme == "tcp6";
+        let (every, own) = if six {
+            (Ipv6Addr::UNSPECIFIED.into(), Ipv6Addr::LOCALHOST.into())
+        } else {
+            (IpAddr::from(Ipv4Addr::UNSPECIFIED), Ipv4Addr::LOCALHOST.into())
+        };
+        let address = match rest.rsplit_once(':').map_or("", |(address, _)| address).trim_matches(['{', '}']) {
+            "" => every,
+            "." => own,
+            text => text.parse().ok()?,
+        };
+        Some(SocketAddr::new(address, *numbers.first()?))
+    };
+    words.filter_map(socket).collect()
+}
+
 /// True if xrdp is set to listen for clients on its own machine alone.
 pub fn is_inside_alone(xrdp: &Xrdp) -> bool {
     let inside =
@@ -111,7 +150,7 @@ pub(crate) fn no_port(case: Case<'_>) -> Option<Ground> {
     let (text, confidence) = match seen.value.port.as_deref() {
         // what listens may have been started before
         _ if listens => return torn(&seen),
-        None if seen.value.lacks.iter().any(|part| part == NO_GLOBALS) => {
+        None if is_headless(seen.value) => {
             (format!("{file} has no section {NO_GLOBALS}: xrdp listens on nothing"), Confidence::Proven)
         }
         None => {
@@ -200,7 +239,13 @@ mod tests {
         let plain = |xrdp: &mut Xrdp| xrdp.security_layer = Some("rdp".to_owned());
         let degrading = || Expect::Present(Severity::Degrading, Confidence::Proven);
         check(&with(plain), "standard-security-only", degrading());
-        check(&with(|xrdp| xrdp.security_layer = None), "standard-security-only", Expect::Unknown);
+        let no_line = |xrdp: &mut Xrdp| xrdp.security_layer = None;
+        let likely = Expect::Present(Severity::Degrading, Confidence::Likely);
+        check(&with(no_line), "standard-security-only", likely);
+        let headless = |xrdp: &mut Xrdp| (xrdp.security_layer, xrdp.lacks) = (None, vec![NO_GLOBALS.to_owned()]);
+        check(&with(headless), "standard-security-only", Expect::Unknown);
+        let empty = |xrdp: &mut Xrdp| xrdp.security_layer = Some(String::new());
+        check(&with(empty), "standard-security-only", Expect::Unknown);
         let blocking = || Expect::Present(Severity::Blocking, Confidence::Proven);
         check(&with(plain).profile("freerdp3"), "standard-security-only", blocking());
     }
@@ -229,6 +274,23 @@ mod tests {
         }
         for none in ["", "abc", ";", "tcp://:rdp"] {
             assert_eq!(ports(none), Ports::None, "{none}");
+        }
+    }
+
+    #[test]
+    fn sockets_as_xrdp_opens_them() {
+        let of = |text: &str| sockets(&Xrdp { port: Some(text.to_owned()), ..xrdp() });
+        for (text, told) in [
+            ("3389", &["0.0.0.0:3389"][..]),
+            ("tcp://:3390,tcp6://:3391", &["0.0.0.0:3390", "[::]:3391"]),
+            ("tcp://10.0.0.7:3389 3390", &["10.0.0.7:3389", "0.0.0.0:3390"]),
+            ("tcp://.:3389 tcp6://.:3389", &["127.0.0.1:3389", "[::1]:3389"]),
+            ("tcp6://{::1}:3389,vsock://2:3389", &["[::1]:3389"]),
+            ("abc", &[]),
+            ("tcp://a.corp.example:3389", &[]),
+        ] {
+            let told: Vec<SocketAddr> = told.iter().map(|socket| socket.parse().unwrap()).collect();
+            assert_eq!(of(text), told, "{text}");
         }
     }
 

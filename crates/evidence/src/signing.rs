@@ -1,7 +1,7 @@
 //! Prepares an `.rdp` file for its signature, and puts that in.
 //!
 //! Microsoft documents neither the format nor the list of signed settings. Names, spelling and order in [`SIGNED`] are
-//! those of the `signscope` lines of published files that rdpsign and Remote Desktop Web Access signed; the settings
+//! those of the `signscope` lines of published files: [MS-RDWR] section 4, Remote Desktop Web Access; the settings
 //! that none of these has stand where public programs put them whose files mstsc takes. The form of the signed text is
 //! that of [`crate::rdp_file`]'s reader.
 
@@ -185,22 +185,43 @@ mod tests {
         String::from_utf16(&units).unwrap()
     }
 
+    /// Scopes of published files: two of [MS-RDWR] section 4, and those of Remote Desktop Web Access for a desktop behind
+    /// a gateway and for a program.
+    const PUBLISHED: [&str; 4] = [
+        "Full Address,Alternate Full Address,Use Redirection Server Name,Server Port,GatewayUsageMethod,\
+         GatewayProfileUsageMethod,GatewayCredentialsSource,PromptCredentialOnce,Authentication Level,RedirectDrives,\
+         RedirectPrinters,RedirectCOMPorts,RedirectSmartCards,RedirectClipboard,DevicesToRedirect,DrivesToRedirect,\
+         LoadBalanceInfo",
+        "Full Address,Alternate Full Address,Use Redirection Server Name,Server Port,GatewayUsageMethod,\
+         GatewayProfileUsageMethod,GatewayCredentialsSource,PromptCredentialOnce,Alternate Shell,\
+         RemoteApplicationProgram,RemoteApplicationMode,RemoteApplicationName,RemoteApplicationCmdLine,\
+         Authentication Level,RedirectDrives,RedirectPrinters,RedirectCOMPorts,RedirectSmartCards,RedirectClipboard,\
+         DevicesToRedirect,DrivesToRedirect,LoadBalanceInfo",
+        "Full Address,Alternate Full Address,Use Redirection Server Name,Server Port,GatewayHostname,\
+         GatewayUsageMethod,GatewayProfileUsageMethod,GatewayCredentialsSource,PromptCredentialOnce,RedirectDrives,\
+         RedirectPrinters,RedirectCOMPorts,RedirectSmartCards,RedirectClipboard,DevicesToRedirect,DrivesToRedirect,\
+         LoadBalanceInfo",
+        "Full Address,Alternate Full Address,Use Redirection Server Name,Server Port,GatewayUsageMethod,\
+         GatewayProfileUsageMethod,GatewayCredentialsSource,PromptCredentialOnce,Alternate Shell,\
+         RemoteApplicationProgram,RemoteApplicationMode,RemoteApplicationName,RemoteApplicationCmdLine,RedirectDrives,\
+         RedirectPrinters,RedirectCOMPorts,RedirectSmartCards,RedirectClipboard,DevicesToRedirect,DrivesToRedirect,\
+         LoadBalanceInfo",
+    ];
+
     #[test]
     fn what_is_signed_has_the_order_and_the_spelling_of_published_files() {
-        // names of a file that Remote Desktop Web Access signed, here in another order
-        let settings = "loadbalanceinfo:s:tsv://x\r\ndrivestoredirect:s:\r\ndevicestoredirect:s:*\r\nredirectclipboard:i:1\r\n\
-            redirectsmartcards:i:1\r\nredirectcomports:i:0\r\nredirectprinters:i:1\r\nredirectdrives:i:0\r\n\
-            promptcredentialonce:i:1\r\ngatewaycredentialssource:i:0\r\ngatewayprofileusagemethod:i:1\r\n\
-            gatewayusagemethod:i:2\r\ngatewayhostname:s:gw.corp.example\r\nserver port:i:3389\r\n\
-            use redirection server name:i:1\r\nalternate full address:s:a.corp.example\r\nfull address:s:a.corp.example\r\n";
-        let ready = ToSign::of(&file(settings)).unwrap();
-        let scope = "signscope:s:Full Address,Alternate Full Address,Use Redirection Server Name,Server Port,\
-            GatewayHostname,GatewayUsageMethod,GatewayProfileUsageMethod,GatewayCredentialsSource,PromptCredentialOnce,\
-            RedirectDrives,RedirectPrinters,RedirectCOMPorts,RedirectSmartCards,RedirectClipboard,DevicesToRedirect,\
-            DrivesToRedirect,LoadBalanceInfo\r\n\0";
-        let content = text(&ready.content);
-        assert!(content.starts_with("full address:s:a.corp.example\r\nalternate full address:s:"), "{content}");
-        assert!(content.ends_with(scope), "{content}");
+        for scope in PUBLISHED {
+            // in small letters and the other way round, as nobody signs it
+            let settings = scope.rsplit(',').map(|name| {
+                let kind = SIGNED.iter().find(|(known, _)| *known == name).unwrap().1;
+                let value = if kind == 'i' { "1" } else { "a.corp.example" };
+                format!("{}:{kind}:{value}\r\n", name.to_lowercase())
+            });
+            let ready = ToSign::of(&file(&settings.collect::<String>())).unwrap();
+            let content = text(&ready.content);
+            assert!(content.starts_with("full address:s:a.corp.example\r\nalternate full address:s:"), "{content}");
+            assert!(content.ends_with(&format!("signscope:s:{scope}\r\n\0")), "{content}");
+        }
     }
 
     #[test]

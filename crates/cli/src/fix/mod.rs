@@ -342,7 +342,7 @@ fn waits_for_restart(patient: &Patient, journal: &Journal) -> anyhow::Result<Opt
     let changes = journal.begin.fixes.iter().filter_map(|id| fixes::find(id)).flat_map(Fix::changes);
     let wanted = changes.filter_map(|change| if let Change::RestartUnit(name) = change { Some(*name) } else { None });
     let mut left = wanted.filter(|name| !journal.begin.restarts.iter().any(|done| done == name));
-    Ok(left.find_map(|name| Some(patient::started_by_hand(name, &hand.by_hand(name)?))))
+    Ok(left.find_map(|name| Some(patient::started_by_hand(name, &patient.started_by_hand(&*hand, name)?))))
 }
 
 fn no_help(journal: &mut Journal, told: &str) -> anyhow::Result<u8> {

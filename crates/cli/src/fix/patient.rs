@@ -1,6 +1,6 @@
 //! The server that is repaired: read before and after, by its files and, where it runs here, by a probe.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,6 +26,8 @@ use super::{gnome, journals};
 use crate::arguments::FixOptions;
 use crate::arguments::LinuxServer;
 use crate::diagnose::{drive, plain_context, truncated};
+#[cfg(target_os = "linux")]
+use collect::local::linux::{as_this_computer_runs_it, xrdp_listens};
 
 /// Time for a probe of this machine itself.
 const PROBE: Duration = Duration::from_secs(8);
@@ -33,6 +35,10 @@ const PROBE: Duration = Duration::from_secs(8);
 const NAME: u64 = 256;
 /// Cause that no probe from the machine itself sees.
 pub const FIREWALL: &str = "firewall-blocks-rdp";
+/// Port of Remote Desktop where nothing else is set.
+const PORT: u16 = 3389;
+/// Time in which this machine takes a connection to itself.
+const TAKEN: Duration = Duration::from_secs(1);
 /// Further probes where nothing listens yet, and the pause before each.
 const TRIES: usize = 10;
 const PAUSE: Duration = Duration::from_millis(300);
@@ -88,17 +94,32 @@ impl Server {
         matches!(self, Self::Xrdp(xrdp) if diagnosis::xrdp::is_inside_alone(xrdp))
     }
 
-    /// Returns the first port that its settings name.
+    /// Returns the port of [`Self::address`].
     pub fn port(&self) -> u16 {
-        match self {
+        self.address().port()
+    }
+
+    /// Returns where a client on this machine reaches it: where it listens, or else where its settings have it listen.
+    pub fn address(&self) -> SocketAddr {
+        let mut sockets = match self {
             Self::Xrdp(xrdp) => {
-                let text = xrdp.port.as_deref().unwrap_or_default();
-                let last = |word: &str| word.rsplit(':').next()?.parse::<u16>().ok();
-                text.split([' ', ',']).find_map(last)
+                let listens = xrdp_listens();
+                if listens.is_empty() { diagnosis::xrdp::sockets(xrdp) } else { listens }
             }
-            Self::Gnome => gnome::gnome_port(),
-        }
-        .unwrap_or(3389)
+            Self::Gnome => gnome::gnome_port().map(|port| (Ipv4Addr::UNSPECIFIED, port).into()).into_iter().collect(),
+        };
+        // where others come too, before what is for this machine alone
+        sockets.sort_by_key(|socket| socket.ip().is_loopback());
+        let mut near = sockets.into_iter().flat_map(|socket| {
+            let ip = match socket.ip() {
+                every if every.is_unspecified() => vec![IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()],
+                ip => vec![ip],
+            };
+            ip.into_iter().map(move |ip| SocketAddr::new(ip, socket.port()))
+        });
+        let first = near.next().unwrap_or((Ipv4Addr::LOCALHOST, PORT).into());
+        let mut all = std::iter::once(first).chain(near);
+        all.find(|socket| TcpStream::connect_timeout(socket, TAKEN).is_ok()).unwrap_or(first)
     }
 }
 
@@ -269,6 +290,13 @@ impl Patient {
             Way::Gnome(folder) => return Self::found_gnome(folder, now),
         };
         let mut gathered = gather(std::slice::from_ref(ini));
+        if !self.elsewhere() {
+            for (_, _, piece) in &mut gathered.pieces {
+                if let Piece::State(state) = piece {
+                    as_it_runs(state);
+                }
+            }
+        }
         let firewall = if self.elsewhere() { State::default() } else { firewall_here() };
         let states = gathered.pieces.iter().filter_map(|(_, _, piece)| match piece {
             Piece::State(state) => Some(&**state),
@@ -361,7 +389,7 @@ impl Patient {
     pub fn by_hand(&self, plan: &mut Plan) -> anyhow::Result<Vec<String>> {
         let hand = self.hand()?;
         let mut left = Vec::new();
-        plan.restarts.retain(|service| match hand.by_hand(service) {
+        plan.restarts.retain(|service| match self.started_by_hand(&*hand, service) {
             Some(own) => {
                 left.push(started_by_hand(service, &own));
                 false
@@ -369,6 +397,25 @@ impl Patient {
             None => true,
         });
         Ok(left)
+    }
+
+    /// Returns the process of a service that no restart would bring back as it is.
+    pub fn started_by_hand(&self, hand: &dyn Hand, service: &str) -> Option<ByHand> {
+        hand.by_hand(service).or_else(|| self.by_another_account(service))
+    }
+
+    /// Returns an xrdp that its unit or script would start with the rights of another account than it has: a restart
+    /// would make another server of it.
+    fn by_another_account(&self, service: &str) -> Option<ByHand> {
+        let Way::Xrdp(ini) = &self.way else { return None };
+        if service != "xrdp" || self.elsewhere() {
+            return None;
+        }
+        let mut gathered = gather(std::slice::from_ref(ini));
+        gathered.pieces.iter_mut().find_map(|(_, _, piece)| match piece {
+            Piece::State(state) => as_it_runs(state),
+            _ => None,
+        })
     }
 
     fn service_runs(&self, name: &str) -> bool {
@@ -410,6 +457,23 @@ fn firewall_here() -> State {
     State::default()
 }
 
+/// Judges the xrdp of this machine by the account that it has; returns it where that is not the one that its unit or
+/// script says.
+#[cfg(target_os = "linux")]
+fn as_it_runs(state: &mut State) -> Option<ByHand> {
+    as_this_computer_runs_it(state).map(|process| ByHand { process: process.number, line: process.line })
+}
+
+#[cfg(not(target_os = "linux"))]
+fn as_it_runs(_: &mut State) -> Option<ByHand> {
+    None
+}
+
+#[cfg(not(target_os = "linux"))]
+fn xrdp_listens() -> Vec<SocketAddr> {
+    Vec::new()
+}
+
 /// Says how a person restarts a service that was started by hand.
 pub fn started_by_hand(service: &str, own: &ByHand) -> String {
     let ByHand { process, line } = own;
@@ -432,10 +496,9 @@ fn idle(service: &str, how: &str) -> String {
 pub fn listens_again() -> Option<bool> {
     let patient = Patient::at(None).ok()?;
     let server = patient.found().ok()?.server;
-    let address = SocketAddr::from((Ipv4Addr::LOCALHOST, server.port()));
     patient.runs().then(|| {
         (0..TRIES).any(|_| {
-            let taken = TcpStream::connect_timeout(&address, PROBE).is_ok();
+            let taken = TcpStream::connect_timeout(&server.address(), PROBE).is_ok();
             if !taken {
                 std::thread::sleep(PAUSE);
             }
@@ -460,8 +523,7 @@ fn judged(gathered: &Gathered, now: OffsetDateTime) -> anyhow::Result<Vec<Fault>
 
 /// Returns the faults of a probe; `None` where it could not tell.
 fn asked(server: &Server) -> anyhow::Result<Option<Vec<String>>> {
-    let target = format!("127.0.0.1:{}", server.port());
-    let target = Target::parse(&target).map_err(|error| anyhow!("{error}"))?;
+    let target = Target::parse(&server.address().to_string()).map_err(|error| anyhow!("{error}"))?;
     let now = truncated(OffsetDateTime::now_utc());
     let context = context(Some(target.clone()), now)?;
     let mut probe = Probe::new(context.clone(), target);

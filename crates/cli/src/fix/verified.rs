@@ -115,7 +115,7 @@ impl Patient {
 }
 
 /// Names a set of rules as its tool does.
-fn set_of_rules(firewall: &LinuxFirewall) -> String {
+pub fn set_of_rules(firewall: &LinuxFirewall) -> String {
     let part = printable(&firewall.part);
     match (firewall.tool.as_str(), firewall.part.split(' ').collect::<Vec<_>>().as_slice()) {
         (UFW, _) => format!("ufw's rules for {part}"),

@@ -3,12 +3,13 @@
 use std::path::PathBuf;
 
 use evidence::printable::{counted, printable};
-use evidence::state::UFW;
+use evidence::state::{LinuxFirewall, UFW, Way};
 use repair::journal::Journal;
 use repair::place::Place;
 use repair::plan::Step;
 
 use super::patient::{FIREWALL, Found, Probed};
+use super::verified::set_of_rules;
 use super::{Planned, journals};
 use crate::arguments::{FixOptions, LinuxServer};
 
@@ -29,7 +30,8 @@ pub fn nothing(found: &Found, planned: &Planned, outside: Option<&Probed>) -> St
 
 /// Says how far it is to be believed that files show no fault.
 fn seen(found: &Found, outside: Option<&Probed>) -> String {
-    let port = found.server.port();
+    let address = found.server.address();
+    let port = address.port();
     let usual = if found.server.is_inside_alone() {
         " It is set to listen for clients on this machine alone (port in [Globals]): nobody else reaches it.".to_owned()
     } else if port == 3389 {
@@ -40,11 +42,11 @@ fn seen(found: &Found, outside: Option<&Probed>) -> String {
     match outside.map(|probed| probed.faults.as_deref()) {
         Some(Some([])) => {
             let rest = if found.by_person.is_empty() { " Nothing to do." } else { "" };
-            format!(", and a probe of port {port} gets through.{rest}{usual}")
+            format!(", and a probe of port {port} gets through.{rest}{usual}{}", may_be_kept_out(found, port))
         }
         Some(Some(faults)) => {
             let faults = faults.join(", ");
-            format!(", but a probe of port {port} sees {faults}: `rdpdoctor diagnose 127.0.0.1:{port}` tells of it.")
+            format!(", but a probe of port {port} sees {faults}: `rdpdoctor diagnose {address}` tells of it.")
         }
         Some(None) => format!(", and a probe of port {port} could not tell. Whether there is one is not known."),
         None if !found.unread.is_empty() => {
@@ -52,6 +54,19 @@ fn seen(found: &Found, outside: Option<&Probed>) -> String {
         }
         None if !found.by_person.is_empty() => ".".to_owned(),
         None => format!(". Nothing to do.{usual}"),
+    }
+}
+
+/// Names rules that may keep some out, of which a probe from this machine itself shows nothing.
+fn may_be_kept_out(found: &Found, port: u16) -> String {
+    let some = |firewall: &&LinuxFirewall| firewall.keeps_some_out(port) || firewall.way(port) != Way::NotShut;
+    let rules: Vec<String> = found.firewalls.iter().filter(some).map(set_of_rules).collect();
+    match rules.as_slice() {
+        [] => String::new(),
+        _ => format!(
+            " But {} may keep some out of that port: a probe from this machine itself passes no firewall.",
+            rules.join(" and ")
+        ),
     }
 }
 

@@ -219,6 +219,34 @@ fn another_table_beside_firewalld() {
     opened(&["firewalld", "dbus-daemon", "nft", "nsenter"], &[FIREWALLD, script].concat(), &more);
 }
 
+/// A probe from this machine itself passes no firewall, and is no proof that clients get through.
+#[test]
+fn rules_that_may_keep_some_out_are_named() {
+    if !programs(&["nft", "nsenter"]) {
+        return;
+    }
+    let script = r#"nft add table inet own
+        nft add chain inet own in '{ type filter hook input priority 0 ; }'
+        told() { echo "[$1]"; nft add rule inet own in $2; "$program" fix; echo "fix=$?"; meets met 2; nft flush chain inet own in; }
+        told all 'iifname != "lo" tcp dport 3389 drop'
+        told card 'iifname "host" tcp dport 3389 drop'
+        told range 'tcp dport >= 1024 tcp dport != 8080 iifname "host" drop'
+        told other 'iifname "host" tcp dport 8080 drop'; echo "[]""#;
+    let Some(told) = inside(&[WORDS, script].concat()) else { return };
+    let may = "chain in of table inet own may keep some out of that port";
+    for (name, lines) in [
+        ("all", ["By hand: firewall-blocks-rdp", "fix=1", "met=out"]),
+        ("card", [may, "fix=0", "met=out"]),
+        ("range", [may, "fix=0", "met=out"]),
+        ("other", ["gets through. Nothing to do.", "fix=0", "met=in"]),
+    ] {
+        for line in lines {
+            assert!(part(&told, name).contains(line), "{name}: {line:?} is missing: {told}");
+        }
+    }
+    assert!(!part(&told, "other").contains("may keep"), "{told}");
+}
+
 /// Tables of the older iptables, which nft does not list, are read as well.
 #[test]
 fn tables_of_the_older_iptables() {

@@ -211,6 +211,45 @@ fn a_sound_xrdp_is_left_alone() {
     }
 }
 
+/// One that somebody started as root reads every key, and a restart by its script would make another server of it.
+#[test]
+fn with_the_rights_of_root_it_is_judged_by_these() {
+    let script = r#"/usr/sbin/xrdp-sesman >/dev/null 2>&1; /usr/sbin/xrdp >/dev/null 2>&1; up 3389; wire first
+        "$program" fix --apply --yes; echo "sound=$?"
+        ini security_layer rdp; "$program" fix --apply --yes; wire last
+        ps -C xrdp -o user=,args= | sort -u"#;
+    let Some(told) = inside(script) else { return };
+    for line in ["first=healthy", "last=healthy", "root     /usr/sbin/xrdp"] {
+        assert!(told.contains(line), "{line:?} is missing: {told}");
+    }
+    for wrong in ["private-key-unusable", "xrdp     /usr/sbin/xrdp", "sound=1"] {
+        assert!(!told.contains(wrong), "{wrong:?}: {told}");
+    }
+}
+
+/// One that listens at one address alone, or on a port of its command line, is probed there.
+#[test]
+fn where_it_listens_is_where_it_is_probed() {
+    let script = r#"usermod -aG ssl-cert xrdp; ip addr add 10.55.0.1/32 dev lo
+        repair() {
+          echo "[$1]"; "$program" fix >/dev/null; echo "sound=$?"
+          before=$(hash); ini security_layer rdp; "$program" fix --apply --yes; echo "apply=$?"; up "$3"
+          "$program" diagnose "$2:$3" >/dev/null; echo "wire=$?"; "$program" undo --yes; ini security_layer negotiate
+          [ "$before" = "$(hash)" ]; echo "differs=$?"; /etc/init.d/xrdp stop >/dev/null 2>&1
+        }
+        ini port tcp://10.55.0.1:3389; start; repair address 10.55.0.1 3389
+        ini port 3389; grep -v XRDP_OPTIONS /etc/default/xrdp >/run/default; cp /run/default /etc/default/xrdp
+        echo 'XRDP_OPTIONS="-p 3391"' >>/etc/default/xrdp; start 3391; repair option 127.0.0.1 3391; echo "[]""#;
+    let Some(told) = inside(script) else { return };
+    for name in ["address", "option"] {
+        let part = told.split_once(&format!("[{name}]")).unwrap().1.split("\n[").next().unwrap();
+        let gone = "Repaired: standard-security-only: gone, and a probe gets through";
+        for line in ["sound=0", gone, "apply=0", "wire=0", "and listens again", "differs=0"] {
+            assert!(part.contains(line), "{name}: {line:?} is missing: {told}");
+        }
+    }
+}
+
 /// A file on which another one is mounted, as in a container, cannot be replaced: it is changed in its place.
 #[test]
 fn a_bind_mounted_file_is_changed_in_its_place() {

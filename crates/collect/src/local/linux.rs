@@ -9,13 +9,14 @@ mod processes;
 mod tests;
 
 use std::io::{self, Read as _};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use evidence::state::{GSETTINGS, GnomeRemoteDesktop, Service, State, Volume, XRDP_SERVICES};
+use evidence::state::{GSETTINGS, GnomeRemoteDesktop, ListeningPort, Service, State, Volume, XRDP_SERVICES};
 
 use super::{PATIENCE, Source, all, unread};
 use crate::evidence::xrdp::reach;
@@ -65,7 +66,9 @@ impl Host {
 
 fn read(host: &Host, taken_at: String, patience: Duration) -> State {
     let mut state = all(sources(host), patience);
-    as_it_runs(host, &mut state);
+    let ports = std::mem::take(&mut state.ports);
+    as_it_runs(host, &ports, &mut state);
+    state.ports = ports;
     if state.xrdp.is_empty() && state.gnome.is_empty() && state.unread.is_empty() {
         let why = "neither xrdp nor GNOME Remote Desktop is set up here, and this program knows no other: what else \
                    listens is told below";
@@ -75,18 +78,40 @@ fn read(host: &Host, taken_at: String, patience: Duration) -> State {
     State { taken_at: Some(taken_at), ..state }
 }
 
+/// Process of an xrdp.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Process {
+    /// Its number.
+    pub number: u32,
+    /// Its command line, in words.
+    pub line: String,
+}
+
+/// Judges the xrdp of this computer by the account that it has, and returns its process where its unit or script says
+/// another one, as for one that was started by hand.
+pub fn as_this_computer_runs_it(state: &mut State) -> Option<Process> {
+    let host = Host { root: "/".into(), uid: rustix::process::geteuid().as_raw() };
+    let number = as_it_runs(&host, &processes::ports(&host.root).unwrap_or_default(), state)?;
+    let line = std::fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
+    let words = line.split(|byte| *byte == 0).filter(|word| !word.is_empty()).map(String::from_utf8_lossy);
+    Some(Process { number, line: words.collect::<Vec<_>>().join(" ") })
+}
+
 /// Forgets for whom files are readable where the xrdp that listens has the rights of another account than its unit or
-/// script says, as one that was started by hand.
-fn as_it_runs(host: &Host, state: &mut State) {
-    let listening = state.ports.iter().filter(|port| port.process.as_deref() == Some("xrdp"));
-    let accounts: Vec<u32> = listening.filter_map(|port| processes::account(&host.root, port.pid?)).collect();
+/// script says, and returns the number of its process.
+fn as_it_runs(host: &Host, ports: &[ListeningPort], state: &mut State) -> Option<u32> {
+    let listening = ports.iter().filter(|port| port.process.as_deref() == Some("xrdp")).filter_map(|port| port.pid);
+    let accounts: Vec<_> = listening.filter_map(|pid| Some((pid, processes::account(&host.root, pid)?))).collect();
+    let mut other = None;
     for xrdp in &mut state.xrdp {
         let Some(said) = xrdp.user.as_deref().and_then(|user| host.machine().account(user)) else { continue };
-        if accounts.iter().any(|number| *number != said.uid) {
+        if let Some((pid, _)) = accounts.iter().find(|(_, number)| *number != said.uid) {
             (xrdp.user, xrdp.account_exists, xrdp.file_readable) = (None, None, None);
             (xrdp.certificate.readable, xrdp.key.readable) = (None, None);
+            other = Some(*pid);
         }
     }
+    other
 }
 
 fn sources(host: &Host) -> Vec<Source> {
@@ -141,6 +166,14 @@ fn ports(host: &Host) -> State {
         Ok(ports) => State { ports, ..State::default() },
         Err(error) => State { unread: vec![unread("the listening ports", &error.to_string())], ..State::default() },
     }
+}
+
+/// Returns the sockets on which the xrdp of this computer listens, an address of all zeros for every adapter; none where
+/// it does not run, or this account may not look.
+pub fn xrdp_listens() -> Vec<SocketAddr> {
+    let ports = processes::ports(Path::new("/")).unwrap_or_default();
+    let own = ports.iter().filter(|port| port.process.as_deref() == Some("xrdp"));
+    own.filter_map(|port| Some(SocketAddr::new(port.address.parse().ok()?, port.port))).collect()
 }
 
 /// Looks whether the processes of xrdp run, where it is installed.

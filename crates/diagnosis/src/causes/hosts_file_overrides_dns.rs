@@ -57,29 +57,43 @@ pub const CAUSE: Cause = Cause {
     fixes: &["remove-hosts-entry", "flush-dns"],
 };
 
-/// Entry that clients here follow, and other addresses of the same family in DNS. A second family in DNS alone
-/// contradicts no entry.
+/// Entry that clients here follow, and other addresses in DNS.
 struct Overridden<'a> {
     entry: Because,
     dns: Vec<Given<'a>>,
 }
 
-fn entry(case: Case<'_>) -> Option<Overridden<'_>> {
+/// Finds the entry where DNS gives other addresses alone, whether or not it takes their place.
+fn beside(case: Case<'_>) -> Option<Overridden<'_>> {
     let Seen { value, id } = settings(case)?;
     let (entries, led) = (value.hosts.as_slice(), led_to(case));
     if led.is_empty() || !led.iter().all(|address| entries.contains(address)) {
         return None;
     }
-    let kin = |given: &Given<'_>| {
-        given.addresses.iter().any(|other| entries.iter().any(|entry| entry.is_ipv4() == other.is_ipv4()))
-    };
-    let dns: Vec<_> = given(case).filter(kin).collect();
+    let dns: Vec<_> = given(case).filter(|given| !given.addresses.is_empty()).collect();
     let agrees = dns.iter().flat_map(|given| given.addresses).any(|address| entries.contains(address));
     if dns.is_empty() || agrees {
         return None;
     }
     let text = format!("this computer's hosts file gives {} the address {}", case.label(), list(entries));
     Some(Overridden { entry: Because { text, observation: id }, dns })
+}
+
+/// Finds the entry that takes the place of what DNS gives. Another family in DNS alone contradicts no entry, unless
+/// clients would have been led well by it.
+fn entry(case: Case<'_>) -> Option<Overridden<'_>> {
+    let Overridden { entry, mut dns } = beside(case)?;
+    let entries = &settings(case)?.value.hosts;
+    let kin = |given: &Given<'_>| {
+        given.addresses.iter().any(|other| entries.iter().any(|entry| entry.is_ipv4() == other.is_ipv4()))
+    };
+    if dns.iter().any(kin) {
+        dns.retain(kin);
+    } else {
+        let works = cures(case);
+        dns.retain(|given| works.iter().any(|cure| given.addresses.contains(&cure.address.ip())));
+    }
+    (!dns.is_empty()).then_some(Overridden { entry, dns })
 }
 
 fn overridden(case: Case<'_>) -> Option<Ground> {
@@ -107,7 +121,7 @@ fn no_entry(case: Case<'_>) -> Option<Ground> {
 }
 
 fn agrees(case: Case<'_>) -> Option<Ground> {
-    entry(case).is_none().then(Ground::nothing)
+    beside(case).is_none().then(Ground::nothing)
 }
 
 #[cfg(test)]
@@ -153,6 +167,15 @@ mod tests {
         led().tested(NEW, &answers("third.corp.example")).check(&CAUSE, ONLY_TOLD);
     }
 
+    #[test]
+    fn present_where_dns_leads_well_by_the_other_family_alone() {
+        let by_six = || name(FULL, &[(OLD, refuses())]).set_up(&[OLD], &[]).dns_gives(FULL, &["2001:db8::7"]);
+        by_six().tested("2001:db8::7", &answers("srv.corp.example")).check(&CAUSE, PRESENT);
+        let led = name(FULL, &[(OLD, answers("other.corp.example"))]).set_up(&[OLD], &[]);
+        let led = led.dns_gives(FULL, &["2001:db8::7"]);
+        led.tested("2001:db8::7", &answers("srv.corp.example")).check(&CAUSE, PRESENT);
+    }
+
     /// Somebody may have written the line because of a fault of DNS.
     #[test]
     fn near_miss_the_difference_explains_nothing() {
@@ -167,8 +190,10 @@ mod tests {
         led().set_up(&[], &[]).check(&CAUSE, Expect::Absent);
         led().set_up(&[OLD], &[]).dns_gives(FULL, &[OLD]).check(&CAUSE, Expect::Absent);
         led().set_up(&[OLD], &[]).dns(53, FULL, DnsAnswer::NoSuchName).check(&CAUSE, Expect::Absent);
-        // DNS knows it by IPv6 as well
-        led().set_up(&[OLD], &[]).dns_gives(FULL, &["2001:db8::7"]).check(&CAUSE, Expect::Absent);
+        // DNS knows it by IPv6, at which nothing answers either, or which was not tested
+        let by_six = || led().set_up(&[OLD], &[]).dns_gives(FULL, &["2001:db8::7"]);
+        by_six().check(&CAUSE, Expect::Unknown);
+        by_six().tested("2001:db8::7", &refuses()).check(&CAUSE, Expect::Unknown);
         // another source than the hosts file gave the address
         led().set_up(&["192.0.2.10"], &[]).dns_gives(FULL, &[NEW]).check(&CAUSE, Expect::Absent);
     }

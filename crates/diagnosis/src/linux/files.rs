@@ -67,10 +67,10 @@ pub(crate) fn missing(case: Case<'_>) -> Option<Ground> {
     in_question(case).find_map(|seen| {
         let (what, file) = seen.value.files().into_iter().find(|(_, file)| file.exists == Some(false))?;
         let (name, unset) = (seen.value.name(), file.path.is_empty());
-        let text = if unset {
-            format!("{name} is switched on, and no {what} is set for it")
-        } else {
-            format!("{name} is to use the {what} {}, which is not there", printable(&file.path))
+        let text = match (&seen.value, unset) {
+            (_, false) => format!("{name} is to use the {what} {}, which is not there", printable(&file.path)),
+            (Server::Xrdp(_), true) => format!("xrdp.ini has no line for the {what}: xrdp 0.9.21 then uses none"),
+            (Server::Gnome(_), true) => format!("{name} is switched on, and no {what} is set for it"),
         };
         let ground = seen.value.weighed(case, Ground::on(vec![seen.because(text)]));
         Some(if unset { ground.confidence(Confidence::Likely) } else { ground })

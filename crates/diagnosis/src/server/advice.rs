@@ -79,10 +79,15 @@ const ALL: &[(Program, &[&str], Advice)] = &[
         Advice {
             confirm: "xrdp's log names the reason at the moment of the attempt; ssl_protocols and tls_ciphers say \
                       what it takes.",
-            command: "grep -E '^(ssl_protocols|tls_ciphers|certificate|key_file)' /etc/xrdp/xrdp.ini; \
-                      grep -iE 'ssl|tls|cipher' /var/log/xrdp.log | tail -20",
-            how_to_fix: "Set ssl_protocols=TLSv1.2, TLSv1.3 in /etc/xrdp/xrdp.ini, leave tls_ciphers at its default, \
-                         and restart xrdp.",
+            command: concat!(
+                "grep -E '^(ssl_protocols|tls_ciphers|certificate|key_file)' /etc/xrdp/xrdp.ini; ",
+                "grep -iE 'ssl|tls|cipher' /var/log/xrdp.log | tail -20; openssl x509 -noout -text -in ",
+                certificate!(),
+                " | grep -A1 'Public Key Algorithm'"
+            ),
+            how_to_fix: "If the key of the certificate is of a kind that the client lacks (Ed25519, RSA-PSS, P-521), make \
+                         a certificate with an RSA key. Else set ssl_protocols=TLSv1.2, TLSv1.3 in /etc/xrdp/xrdp.ini, \
+                         leave tls_ciphers at its default. Restart xrdp.",
         },
     ),
     (

@@ -14,7 +14,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use evidence::ini;
-use evidence::state::{NO_GLOBALS, NO_LOG, NO_SESMAN, SCHEMA, State, Unread, XRDP_INI, Xrdp};
+use evidence::state::{NO_GLOBALS, NO_LOG, NO_SESMAN, SCHEMA, State, Unread, XRDP_INI, Xrdp, XrdpFile};
 
 use super::kind::Kind;
 use super::reader::{Access, Piece, ReadError, Reader, bytes};
@@ -39,7 +39,9 @@ fn recognises(head: &[u8]) -> bool {
 /// Returns the settings of xrdp below the root of a machine, if there are any.
 fn below(root: &Path) -> Option<PathBuf> {
     let path = root.join(XRDP_INI.trim_start_matches('/'));
-    fs::symlink_metadata(&path).is_ok_and(|about| about.is_file()).then_some(path)
+    // the settings may lie elsewhere on that machine, and a link of a foreign disk leads to no other
+    let real = fs::canonicalize(&path).ok().filter(|real| real.is_file())?;
+    fs::canonicalize(root).is_ok_and(|root| real.starts_with(root)).then_some(path)
 }
 
 /// Lists the files that servers for RDP have on a machine with Linux, below its root: settings, and the logs of xrdp.
@@ -113,7 +115,12 @@ fn read(path: &Path) -> Result<Piece, ReadError> {
     let group = setting("runtime_group").filter(|group| !group.is_empty());
     let account = user.as_deref().filter(|_| group.is_none()).and_then(|user| machine.account(user));
     let file = machine.path_of(path);
-    let [mut certificate, mut key] = ["certificate", "key_file"].map(|name| machine.file(&set(name), account.as_ref()));
+    // measured with version 0.9.21: it takes the usual file for an empty line, and none where there is no line
+    let unset = |name: &str| ini::sections(&text, GLOBALS) > 0 && setting(name).is_none();
+    let [mut certificate, mut key] = ["certificate", "key_file"].map(|name| match unset(name) {
+        true => XrdpFile { exists: Some(false), ..machine.file("", None) },
+        false => machine.file(&set(name), account.as_ref()),
+    });
     let pair = pair::read(&machine, &mut certificate, &mut key);
     let (fitting_certificate, fitting_key) =
         pair::fitting(&machine, &certificate, &key, account.as_ref(), pair.key_matches);
@@ -172,7 +179,7 @@ fn unread(machine: &Machine, folder: Option<&Path>, paths: [&String; 2], ciphers
     let copied = "this xrdp.ini may be a copy: only files in its own folder are looked at";
     let shut = |path: &&String| path.starts_with('/') && machine.is_shut(path);
     let sudo = "this account may not read it: run the program with sudo";
-    let files = paths.into_iter().filter(elsewhere).map(|path| (path.clone(), copied));
+    let files = paths.into_iter().filter(|path| !path.is_empty()).filter(elsewhere).map(|path| (path.clone(), copied));
     let files = files.chain(paths.into_iter().filter(shut).map(|path| (path.clone(), sudo)));
     let suites = ciphers.filter(|list| !list.is_empty() && !is_usual(list)).map(|_| {
         let why = "whether OpenSSL knows a suite by these names is not told here: `openssl ciphers -v 'NAMES'` on that \

@@ -233,6 +233,8 @@ fn matched(asked: &Value, rule: &mut LinuxRule) -> Option<()> {
     }
     match (left["meta"]["key"].as_str(), left["ct"]["key"].as_str()) {
         (Some("iifname" | "iif"), _) if equal && words.as_ref().is_some_and(|words| *words == ["lo"]) => return None,
+        (Some("iifname" | "iif"), _) if asked["op"] == "!=" && words.as_ref().is_some_and(|words| *words == ["lo"]) => {
+        }
         (Some("l4proto"), _) if equal && lacks("tcp") == Some(true) => return None,
         (Some("l4proto"), _) if equal && lacks("tcp") == Some(false) => {}
         (Some("nfproto"), _) if equal && matches!(right.as_str(), Some("ipv4" | "ipv6")) => {
@@ -306,6 +308,14 @@ mod tests {
             chain("accept", &[json!([rdp(json!(3389)), {"counter": {"packets": 0, "bytes": 0}}, drop])]),
             chain("accept", &[json!([rdp(json!({"set": [22, {"range": [3380, 3390]}]})), {"reject": null}])]),
             chain("drop", &with(json!([asks("udp", "dport", &json!(3389)), accept]))),
+            chain(
+                "accept",
+                &[json!([
+                    {"match": {"op": "!=", "left": {"meta": {"key": "iifname"}}, "right": "lo"}},
+                    rdp(json!(3389)),
+                    drop
+                ])],
+            ),
         ];
         let protocols =
             |right: Value| json!({"match": {"op": "==", "left": {"meta": {"key": "l4proto"}}, "right": right}});
