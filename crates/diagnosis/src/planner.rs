@@ -25,6 +25,9 @@ const TRIES: usize = 2;
 /// Most times that a hello is sent to a host that answers it in two ways: they are counted.
 const COUNTED_TRIES: usize = 5;
 
+/// Requests in a row without an answer after which a host that served us is not pressed for a hello any more.
+const LOST: usize = 2;
+
 /// Most connections of one question about the path. Each asks another thing, or counts more.
 const MEASURED_TRIES: usize = path::SAMPLES;
 
@@ -199,7 +202,7 @@ impl Planner {
         let request = blocks(rests_on_requests) || own_way_unknown(case) && self.blocks(|_| true);
         let turns = [
             (Need::OTHER_REQUEST, request),
-            (Need::OTHER_TURN, blocks(rests_on_hellos) || taken_by_turns(case)),
+            (Need::OTHER_TURN, blocks(rests_on_hellos) || taken_by_turns(case) && !cut_off(case)),
             (Need::OTHER_SETUP, blocks(rests_on_setups) || started_by_turns(case)),
         ];
         turns.into_iter().filter(|(_, counts)| *counts).map(|(turn, _)| turn)
@@ -232,6 +235,12 @@ impl Planner {
     fn tries(&self, subject: SubjectId, need: Need) -> usize {
         self.asked.iter().filter(|known| **known == (subject, need)).count()
     }
+}
+
+/// True if the last requests got no answer: it may have had enough of us.
+fn cut_off(case: Case<'_>) -> bool {
+    let requests: Vec<_> = case.x224().map(|seen| unanswered(seen.value.1)).collect();
+    requests.len() >= LOST && requests.iter().rev().take(LOST).all(|lost| *lost)
 }
 
 fn causes_of(case: Case<'_>) -> impl Iterator<Item = &'static Cause> {

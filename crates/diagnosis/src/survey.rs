@@ -138,8 +138,8 @@ fn since_taken(case: Case<'_>) -> impl Iterator<Item = Asked<'_>> {
     all_hellos(case).skip(last.map_or(0, |(place, _)| place + 1))
 }
 
-/// Returns what was taken last, where the host has hung up since: whoever has had enough of so many connections hangs up
-/// on that as well.
+/// Returns what was taken last, where the host has hung up since: whoever has had enough of so many connections hangs
+/// up on that as well.
 fn control(case: Case<'_>) -> Option<TlsOffer> {
     let last = all_hellos(case).filter(taken).last()?.offer;
     let asked = since_taken(case).any(|asked| asked.offer == last);

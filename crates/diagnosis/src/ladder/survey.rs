@@ -180,8 +180,8 @@ impl SurveyedVersion {
     }
 }
 
-/// True if the version was chosen, false if the hello that offered all of it was refused. Of a host that hangs up on all,
-/// a close says nothing.
+/// True if the version was chosen, false if the hello that offered all of it was refused. Of a host that hangs up on
+/// all, a close says nothing.
 fn accepted(case: Case<'_>, version: TlsVersion) -> Option<bool> {
     let mut known = None;
     for asked in survey::hellos(case, version) {
