@@ -154,7 +154,7 @@ fn silent(case: Case<'_>) -> bool {
 fn sized(case: Case<'_>, path: PathPlan, all: Question) -> Question {
     let own = TlsOffer { stack: TlsStack::Own, ..TlsOffer::PLAIN_12 };
     let tls = if path.hello > 0 { Some(own) } else { Some(first_offer(case)) };
-    Question { path, tls, ..all.bare() }
+    Question { tls, path, ..all.bare() }
 }
 
 /// The first hello again, and nothing behind it.
