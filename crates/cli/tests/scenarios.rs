@@ -16,6 +16,8 @@ use evidence::{Stage, Target};
 use lab::Scenario;
 use lab::scenario::ExpectedVerdict;
 use rdpdoctor_cli::scenario::{Staged, stage};
+use wire::machine::TlsAnswer;
+use wire::tls::TlsOffer;
 use wire::transcript::Transcript;
 
 mod first_screen;
@@ -156,8 +158,18 @@ fn laws(scenario: &Scenario, told: &Told) -> Option<String> {
     let healthy = scenario.expect.verdict == ExpectedVerdict::Healthy;
     // a host that ended connections without a word is asked again before it may count as healthy
     let spoke = scenario.hosts.iter().all(|host| host.neglects.is_empty());
+    // what a host refuses that could have been its client's is put down to the hello once the client's own was taken in
+    // each turn of six machines
+    let refused = transcript.connections().any(|record| match record.outcome().tls {
+        Some(answer) => {
+            record.plan.tls == Some(TlsOffer::MODERN) && !matches!(answer.value, TlsAnswer::Accepted { .. })
+        }
+        None => false,
+    });
     let limit = match scenario.ask.profile.as_deref() {
         _ if !healthy || !spoke => 16,
+        Some("freerdp3") if refused => 12,
+        _ if refused => 8,
         // neither of our stacks that finish handshakes can send its hello, so what they are refused is looked into
         Some("freerdp3") => 8,
         _ => 4,

@@ -8,7 +8,8 @@ use evidence::target::Host;
 use wire::tls::{Groups, NameSent, Segments, Signatures, TlsOffer, TlsStack, TlsVersion, group, host_name};
 
 use crate::case::{Case, Context, Seen};
-use crate::tries::twice_in_a_row;
+use crate::tries::{outcome, twice_in_a_row};
+use crate::turns::Turns;
 
 /// A ClientHello with a share of ML-KEM is longer than one TCP segment, and some boxes look at the first one alone.
 pub fn has_large_hello(case: Case<'_>) -> bool {
@@ -120,6 +121,36 @@ pub fn last_as_client(case: Case<'_>) -> Option<Seen<&Handshake>> {
     };
     let found = case.tls().filter(|seen| stands(seen.value.0, seen.value.1)).last();
     found.map(|seen| Seen { value: seen.value.1, id: seen.id })
+}
+
+/// The client's hello in one piece: what comes through in pieces alone is no hello of a client.
+pub fn whole_client_offer(case: Case<'_>) -> TlsOffer {
+    TlsOffer { segments: Segments::Whole, ..client_offer(case) }
+}
+
+/// True if a hello was refused that is the client's.
+pub fn refused_as_client(case: Case<'_>) -> bool {
+    let tunnel = Some(client_tunnel(case)).filter(|_| !has_large_hello(case));
+    let own = |offer: TlsOffer| offer == client_offer(case) || Some(offer) == tunnel;
+    case.tls().any(|seen| own(seen.value.0) && outcome(case, &seen) == Some(false))
+}
+
+/// True if machines that take turns explain that the client's hello was taken, and another one refused that has its
+/// newest version and what was agreed on: whoever refused that may refuse the client as well.
+pub fn taken_by_turns(case: Case<'_>) -> bool {
+    let own = whole_client_offer(case);
+    let hellos = || case.tls().filter(|seen| seen.value.0.stack != TlsStack::Watched);
+    let agreed = |seen: Seen<(TlsOffer, &Handshake)>| match seen.value {
+        (offer, Handshake::Accepted { version, .. }) if TlsOffer { stack: TlsStack::Own, ..offer } == own => *version,
+        _ => None,
+    };
+    let agreed: Vec<TlsVersion> = hellos().filter_map(agreed).collect();
+    let alike = |offer: TlsOffer| {
+        let newest = offer.name == own.name && offer.segments == own.segments && offer.max == own.max;
+        newest && agreed.iter().any(|version| offer.offers(*version))
+    };
+    let told = |seen: Seen<_>| Seen { value: outcome(case, &seen).filter(|_| alike(seen.value.0)), id: seen.id };
+    !refused_as_client(case) && Turns::of(case, hellos().map(told)).explain_difference()
 }
 
 /// A handshake that was finished in a version and with a suite of the client's: the host has proved its key to it.

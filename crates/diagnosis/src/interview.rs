@@ -354,7 +354,7 @@ fn plan(question: Question, timeout: Duration, left: Duration, random: [u8; 32])
         let most = left.saturating_sub(share(timeout, AFTER_TENTHS));
         *limit = share(timeout, PATIENT_TENTHS).min(most).max(*limit);
     }
-    if question.path.segment > 0 || question.path.hello > 0 {
+    if question.path.tries_a_size() {
         let most = share(timeout, SIZE_TENTHS);
         (limits.x224, limits.tls) = (limits.x224.min(most), limits.tls.min(most));
     }

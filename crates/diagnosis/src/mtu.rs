@@ -5,6 +5,7 @@ use evidence::fact::{Came, PathTry};
 use wire::machine::PathPlan;
 
 use crate::case::{Case, Seen};
+use crate::turns::Turns;
 use evidence::Source;
 
 /// Sizes of packets in bytes, with all heads from IP on: Ethernet, PPPoE, IP in IP, GRE and L2TP, `WireGuard`, IPsec in
@@ -158,6 +159,19 @@ pub fn hole(case: Case<'_>, direction: Direction) -> Option<Hole> {
     (found_out(case, direction) && steady).then_some(Hole { passes, fails })
 }
 
+/// Returns what the next connection does that tells whether it is the size that makes the difference, or whose turn it
+/// is of the machines behind one address; `None` where that is known, or no hole was found.
+pub fn other_turn(case: Case<'_>) -> Option<PathPlan> {
+    [Direction::FromHost, Direction::ToHost].into_iter().find_map(|direction| {
+        let hole = hole(case, direction)?;
+        let told = tried(case, direction).into_iter().map(|(seen, passed)| Seen { value: Some(passed), id: seen.id });
+        let turns = Turns::of(case, told);
+        // what is lost is waited for, so what passes is asked where that tells as much
+        let size = if turns.ruled_out_by(true) > turns.ruled_out_by(false) { hole.fails } else { hole.passes };
+        turns.explain().then(|| plan(case, direction, size.value))
+    })
+}
+
 /// True if the answer to a hello came in small packets, and in large ones it did not.
 pub fn answers_are_too_large(case: Case<'_>) -> bool {
     hole(case, Direction::FromHost).is_some()
@@ -193,6 +207,53 @@ mod tests {
         }
         let hole = sketch.with_case(|case| hole(case, direction));
         (sizes, hole.map(|hole| (hole.passes.value, hole.fails.value)))
+    }
+
+    /// Of three machines by turns one answers, and the others say nothing: every size that is tried passes where it is
+    /// that one's turn.
+    #[test]
+    fn machines_that_take_turns_are_no_hole() {
+        for length in 2..=6 {
+            for well in 0..length {
+                let mut sketch = host_at("server01", "192.0.2.7:3389").nla();
+                let (mut number, mut tried) = (3, Vec::new());
+                let next = |sketch: &Sketch| {
+                    sketch.with_case(|case| next(case, Direction::FromHost).or_else(|| other_turn(case)))
+                };
+                while let Some(plan) = next(&sketch).filter(|_| tried.len() < 12) {
+                    let came = if number % length == well { Came::Tls } else { Came::X224 };
+                    tried.push((plan.segment, came));
+                    let figures = Some(ethernet());
+                    sketch = sketch.on_connection(number, Fact::Path(PathTry { plan, figures, came, burst: None }));
+                    number += 1;
+                }
+                let found =
+                    sketch.with_case(|case| hole(case, Direction::FromHost).is_some() && other_turn(case).is_none());
+                assert!(!found, "{well} of {length}: {tried:?}");
+            }
+        }
+    }
+
+    /// A real hole is told from them in few connections more.
+    #[test]
+    fn a_hole_is_told_from_machines_that_take_turns() {
+        for most in SIZES.windows(2).map(|pair| pair[0]) {
+            let mut sketch = host_at("server01", "192.0.2.7:3389").nla();
+            let mut number = 3;
+            let next =
+                |sketch: &Sketch| sketch.with_case(|case| next(case, Direction::FromHost).or_else(|| other_turn(case)));
+            while let Some(plan) = next(&sketch) {
+                let came = if plan.segment + HEAD_4 <= most { Came::Tls } else { Came::X224 };
+                let figures = Some(ethernet());
+                sketch = sketch.on_connection(number, Fact::Path(PathTry { plan, figures, came, burst: None }));
+                number += 1;
+            }
+            assert_eq!(
+                sketch.with_case(|case| hole(case, Direction::FromHost)).map(|hole| hole.passes.value),
+                Some(most)
+            );
+            assert!(number - 3 <= 9, "{most}: {} connections", number - 3);
+        }
     }
 
     #[test]

@@ -6,13 +6,16 @@ use std::time::Duration;
 use evidence::{Because, Evidence, Stage, SubjectId};
 use wire::machine::TcpAnswer;
 
+use crate::as_client::taken_by_turns;
 use crate::case::{Case, Context};
 use crate::cause::{Cause, Confidence, Judgement, Proof, Severity, Shows};
 use crate::need::{Answers, Need, Patience, Question};
 use crate::pace::slowest_answer;
 use crate::stage::path::asked_for;
 use crate::stage::setup::setups;
-use crate::stage::turns::{self, own_way_unknown, rests_on_hellos, rests_on_requests, rests_on_setups};
+use crate::stage::turns::{
+    self, own_way_unknown, rests_on_hellos, rests_on_requests, rests_on_setups, started_by_turns,
+};
 use crate::stage::x224::unanswered;
 use crate::{path, survey};
 
@@ -21,6 +24,9 @@ const TRIES: usize = 2;
 
 /// Most times that a hello is sent to a host that answers it in two ways: they are counted.
 const COUNTED_TRIES: usize = 5;
+
+/// Requests in a row without an answer after which a host that served us is not pressed for a hello any more.
+const LOST: usize = 2;
 
 /// Most connections of one question about the path. Each asks another thing, or counts more.
 const MEASURED_TRIES: usize = path::SAMPLES;
@@ -189,14 +195,15 @@ impl Planner {
         self.blamed().any(|cause| cause.stage == stage)
     }
 
-    /// Iterates over what tells of the faults that keep the client out whether it was whose turn it was.
+    /// Iterates over what tells whether it was whose turn it was: of the faults that keep the client out, and of what
+    /// was refused beside what the client got.
     fn other_turns(&self, case: Case<'_>) -> impl Iterator<Item = Need> {
         let blocks = |rests_on: RestsOn| self.blocks(|because| rests_on(case.evidence, because));
         let request = blocks(rests_on_requests) || own_way_unknown(case) && self.blocks(|_| true);
         let turns = [
             (Need::OTHER_REQUEST, request),
-            (Need::OTHER_TURN, blocks(rests_on_hellos)),
-            (Need::OTHER_SETUP, blocks(rests_on_setups)),
+            (Need::OTHER_TURN, blocks(rests_on_hellos) || taken_by_turns(case) && !cut_off(case)),
+            (Need::OTHER_SETUP, blocks(rests_on_setups) || started_by_turns(case)),
         ];
         turns.into_iter().filter(|(_, counts)| *counts).map(|(turn, _)| turn)
     }
@@ -228,6 +235,12 @@ impl Planner {
     fn tries(&self, subject: SubjectId, need: Need) -> usize {
         self.asked.iter().filter(|known| **known == (subject, need)).count()
     }
+}
+
+/// True if the last requests got no answer: it may have had enough of us.
+fn cut_off(case: Case<'_>) -> bool {
+    let requests: Vec<_> = case.x224().map(|seen| unanswered(seen.value.1)).collect();
+    requests.len() >= LOST && requests.iter().rev().take(LOST).all(|lost| *lost)
 }
 
 fn causes_of(case: Case<'_>) -> impl Iterator<Item = &'static Cause> {

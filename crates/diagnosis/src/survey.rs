@@ -42,7 +42,8 @@ pub(crate) const VERSIONS: [TlsVersion; 4] =
 /// Returns the next question; `None` when all was asked, or the host no longer answers.
 pub fn next(case: Case<'_>) -> Option<Question> {
     let tunnel = tunnel(case);
-    let offer = tunnel.and_then(|_| VERSIONS.into_iter().find_map(|version| next_offer(case, version)));
+    let next = || VERSIONS.into_iter().find_map(|version| next_offer(case, version)).or_else(|| control(case));
+    let offer = tunnel.and_then(|_| next());
     let set = next_request(case);
     let request = set.or(offer.and(tunnel))?;
     let question = Question {
@@ -109,13 +110,47 @@ pub(crate) struct Asked<'a> {
 
 /// Iterates over the survey's hellos for this version alone.
 pub(crate) fn hellos(case: Case<'_>, version: TlsVersion) -> impl Iterator<Item = Asked<'_>> {
+    all_hellos(case).filter(move |asked| (asked.offer.min, asked.offer.max) == (version, version))
+}
+
+/// Iterates over the survey's hellos.
+fn all_hellos(case: Case<'_>) -> impl Iterator<Item = Asked<'_>> {
     let all = case.seen(|fact| match fact {
         Fact::SurveyedHandshake { offer, answer, exchange } => {
             Some(Asked { offer: *offer, answer, exchange: *exchange })
         }
         _ => None,
     });
-    all.map(|seen| seen.value).filter(move |asked| (asked.offer.min, asked.offer.max) == (version, version))
+    all.map(|seen| seen.value)
+}
+
+fn taken(asked: &Asked<'_>) -> bool {
+    matches!(asked.answer, Handshake::Accepted { .. })
+}
+
+fn closed(asked: &Asked<'_>) -> bool {
+    matches!(asked.answer, Handshake::Closed { .. })
+}
+
+/// Iterates over the hellos behind the last one that was taken.
+fn since_taken(case: Case<'_>) -> impl Iterator<Item = Asked<'_>> {
+    let last = all_hellos(case).enumerate().filter(|(_, asked)| taken(asked)).last();
+    all_hellos(case).skip(last.map_or(0, |(place, _)| place + 1))
+}
+
+/// Returns what was taken last, where the host has hung up since: whoever has had enough of so many connections hangs
+/// up on that as well.
+fn control(case: Case<'_>) -> Option<TlsOffer> {
+    let last = all_hellos(case).filter(taken).last()?.offer;
+    let asked = since_taken(case).any(|asked| asked.offer == last);
+    (since_taken(case).any(|asked| closed(&asked)) && !asked).then_some(last)
+}
+
+/// True if the host may hang up for another reason than what a hello offers: it took nothing any more since, or it took
+/// what it hung up on.
+pub(crate) fn hangs_up_on_all(case: Case<'_>) -> bool {
+    let both = |asked: Asked<'_>| all_hellos(case).any(|other| other.offer == asked.offer && taken(&other));
+    since_taken(case).any(|asked| closed(&asked)) || all_hellos(case).filter(closed).any(both)
 }
 
 /// Everything that a host has shown to accept in one version.

@@ -166,17 +166,30 @@ pub(crate) fn exact_interval(k: usize, n: usize) -> (f64, f64) {
     (((middle - half) * scale).clamp(0.0, 100.0), ((middle + half) * scale).clamp(0.0, 100.0))
 }
 
-/// Reasons that one thing went well, and failed later, with the share of failures; `None` where it never failed after a
-/// success.
+/// True if the failures came in one run behind tries that went well: a machine of several, or something that counts
+/// connections and lets no more of them through for a while. Of who sent so many no share follows.
+pub fn in_one_run(tries: &[Seen<bool>]) -> bool {
+    let runs = || tries.chunk_by(|one, next| one.value == next.value);
+    let mut failed = runs().filter(|run| !run[0].value);
+    let last = tries.last().is_some_and(|seen| !seen.value);
+    failed.next().is_some_and(|run| last || run.len() > 1) && failed.next().is_none()
+}
+
+/// Reasons that one thing went well, and failed later; `None` where it never failed after a success. The share of
+/// failures is told where they are spread as chance and turns spread them.
 pub fn at_times(tries: &[Seen<bool>], taken: &str, dropped: &str) -> Option<Vec<Because>> {
     let first = tries.iter().position(|seen| seen.value)?;
     let failure = tries.iter().skip(first).find(|seen| !seen.value)?;
     let (total, failed) = (tries.len(), tries.iter().filter(|seen| !seen.value).count());
-    let (least, most) = interval(failed, total);
-    let share =
-        format!("{failed} of {total} such tries failed, so {least} to {most} per cent of all (95 % confidence)");
+    let spread = if in_one_run(tries) {
+        "one after another: another machine was met, or something counts connections and had enough of ours".to_owned()
+    } else {
+        let (least, most) = interval(failed, total);
+        format!("so {least} to {most} per cent of all (95 % confidence)")
+    };
     let good = tries.get(first)?;
-    Some(vec![good.because(taken), failure.because(format!("{dropped}: {share}"))])
+    let share = format!("{dropped}: {failed} of {total} such tries failed, {spread}");
+    Some(vec![good.because(taken), failure.because(share)])
 }
 
 #[cfg(test)]
@@ -190,6 +203,22 @@ mod tests {
         assert!(waited_too_short(time(1200), time(1050)));
         assert!(!waited_too_short(time(1200), time(300)));
         assert!(!waited_too_short(time(1200), None));
+    }
+
+    /// A limiter lets so many through and then none; who takes turns comes round again.
+    #[test]
+    fn what_fails_in_one_run_has_no_share() {
+        let tries = |outcomes: &str| -> Vec<Seen<bool>> {
+            (1..).zip(outcomes.chars()).map(|(id, outcome)| Seen { value: outcome == '+', id }).collect()
+        };
+        let told = |outcomes| at_times(&tries(outcomes), "taken", "dropped").map(|because| because[1].text.clone());
+        for run in ["+++---", "+++++-", "+---++", "++----"] {
+            assert!(!told(run).unwrap().contains("per cent"), "{run}");
+        }
+        for spread in ["+-+-+-", "-+-+++", "+--+-+", "-++-++", "++-+++"] {
+            assert!(told(spread).unwrap().contains("per cent"), "{spread}");
+        }
+        assert_eq!(told("--++++"), None, "it was starting");
     }
 
     #[test]

@@ -5,7 +5,13 @@
 use crate::case::{Case, Seen};
 
 /// Longest cycle that is looked for.
-const LONGEST: usize = 5;
+const LONGEST: usize = 6;
+
+/// True if machines that take turns explain these tries of one thing, of which some went well and some did not.
+pub(crate) fn by_turns(case: Case<'_>, tries: &[Seen<bool>]) -> bool {
+    let told = tries.iter().map(|seen| Seen { value: Some(seen.value), id: seen.id });
+    Turns::of(case, told).explain_difference()
+}
 
 /// Cycle in which machines may take turns. Some balancers count connections, and some those that come so far.
 #[derive(Debug, Clone, Copy)]
@@ -65,6 +71,11 @@ impl Turns {
     /// True if such machines explain all of it.
     pub(crate) fn explain(&self) -> bool {
         self.left().next().is_some()
+    }
+
+    /// True if some of it went well and some did not, and such machines explain that.
+    pub(crate) fn explain_difference(&self) -> bool {
+        !self.taken.is_empty() && !self.refused.is_empty() && self.explain()
     }
 
     /// Counts the cycles that are ruled out if the client is refused next, or if what was taken is taken again.

@@ -14,7 +14,7 @@ use std::io;
 use connection_sequence::ConnectionSequenceFault;
 use credssp::CredsspFault;
 use tcp::Neglect;
-use tls::TlsFault;
+use tls::{Resents, TlsFault};
 
 use crate::banner;
 use crate::host::{Banner, Host};
@@ -67,6 +67,11 @@ pub(crate) fn neglect(host: &Host, acceptor: Option<&Acceptor>, transport: &mut 
         Neglect::RefuseNtlm => {
             let mut other = host.clone();
             other.credssp.fault = Some(CredsspFault::Refuse(0xC000_0418));
+            return serve(&other, acceptor, transport);
+        }
+        Neglect::RefuseTls13 => {
+            let mut other = host.clone();
+            (other.tls.resents, other.tls.resents_by) = (vec![Resents::Tls13], Some(TlsFault::Alert40));
             return serve(&other, acceptor, transport);
         }
         Neglect::Http => banner::serve(Banner::Http, transport)?,

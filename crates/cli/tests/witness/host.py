@@ -51,7 +51,7 @@ DEFAULTS = {
     "mechanism": "ntlm",  # or kerberos, which it asks for instead; reject: SPNEGO with no mechanism left; none: no token
     "ultimatum": False,  # an MCS Disconnect Provider Ultimatum in the clear instead of TLS
     "bad": [],  # which connections of "period" are met by "refusal" at the hello, or closed
-    "bad_at": "hello",  # or request, or accept, or setup (it closes behind the handshake), or answer: of the request, by "answer"
+    "bad_at": "hello",  # or newest (a hello that offers TLS 1.3), or request, or accept, or setup (it closes behind the handshake), or answer: of the request, by "answer"
     "period": 1,
     "build": 20348,
     "target_info": True,  # False: its CHALLENGE has no names
@@ -322,7 +322,7 @@ def serve(sock, number, plan, context):
     refused = (plan["name"] and not seen["name"] or plan["no_13"] and 0x0304 in seen["versions"]
                or plan["no_record_10"] and seen["record"] == b"\3\1" or 0 < plan["longest"] < seen["length"]
                or plan["session_id"] and 0x0304 in seen["versions"] and not seen["sessions"]
-               or number % plan["period"] in plan["bad"] and plan["bad_at"] == "hello")
+               or bad == "hello" or bad == "newest" and 0x0304 in seen["versions"])
     if refused:
         refuse(sock, plan["refusal"])
         return

@@ -105,7 +105,7 @@ impl Description {
             let bad: Vec<_> = (0..period).filter(|place| which >> place & 1 == 1).collect();
             plan.insert("bad".to_owned(), json!(bad));
             plan.insert("period".to_owned(), json!(period));
-            plan.insert("bad_at".to_owned(), json!(chance.pick(&["hello", "hello", "request", "accept", "setup"])));
+            plan.insert("bad_at".to_owned(), json!(chance.pick(&["hello", "newest", "request", "accept", "setup"])));
         }
         if chance.one_in(10) {
             // with a time-out of four seconds, the last is later than the first try waits
@@ -119,6 +119,12 @@ impl Description {
     /// True if a stage answers so late that a busy machine may not wait for it.
     pub fn slow(&self) -> bool {
         self.text.contains("_delay\"")
+    }
+
+    /// True if it may refuse a usual hello that is not the client's.
+    pub fn is_particular(&self) -> bool {
+        let words = ["ciphers", "curve", "no_record_10", "name", "ed25519", "p521"];
+        words.iter().any(|word| self.text.contains(&format!("\"{word}\"")))
     }
 
     /// True if it fails at times.

@@ -3,7 +3,7 @@
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::tries::{at_times, never_fails, takings};
+use crate::tries::{at_times, in_one_run, never_fails, takings};
 use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
 use wire::tls::TlsOffer;
@@ -31,13 +31,17 @@ pub const CAUSE: Cause = Cause {
                        again helps, for a while.",
         why: "Several machines answer at this address (a farm behind a balancer, DNS round robin, a NAT with several targets) and one of \
               them is broken: its key cannot be used, its TLS settings differ, its certificate was never bound. Or one machine is so \
-              short of memory or processor time that some handshakes fail.",
+              short of memory or processor time that some handshakes fail. Where the failures came in a row behind handshakes that \
+              worked, something may count connections instead and drop those beyond a number: a rule of a firewall or balancer \
+              (rate limit), a ban (fail2ban and its like), an intrusion prevention; then one client that connects once gets in.",
         confirm: "Ask each machine of the farm by its own name or address: the one that always fails is broken, and \
-                  its own report names the cause.",
+                  its own report names the cause. If there is one machine only, wait ten minutes and connect once: whoever \
+                  limits connections lets that one through, and its log names our address.",
         command: "Resolve-DnsName {host}; Get-WinEvent -MaxEvents 20 -FilterHashtable @{LogName='System'; ProviderName='Schannel'; \
                   Id=36870,36871,36874,36888} | Format-List TimeCreated,MachineName,Id,Message",
         how_to_fix: "Take the broken machine out of the farm and repair it with its own report. Have the load \
-                     balancer test handshakes, not only ports.",
+                     balancer test handshakes, not only ports. If connections are limited, exempt the addresses of your \
+                     clients, or raise the limit: a client makes up to three connections for one logon.",
         references: &["RFC 8446 section 4.1"],
     },
     fixes: &["restart-services", "try-another-client"],
@@ -45,7 +49,9 @@ pub const CAUSE: Cause = Cause {
 
 fn failed_after_success(case: Case<'_>) -> Option<Ground> {
     let taken = format!("{} accepted a ClientHello", case.label());
-    at_times(&takings(case), &taken, "a later one, of a kind that it accepts, was dropped").map(Ground::on)
+    let takings = takings(case);
+    let ground = Ground::on(at_times(&takings, &taken, "a later one, of a kind that it accepts, was dropped")?);
+    Some(if in_one_run(&takings) { ground.confidence(Confidence::Likely) } else { ground })
 }
 
 /// Failed at first, and went on well: a service that was only starting.
@@ -88,6 +94,13 @@ mod tests {
         let expect = || Expect::Present(Severity::Degrading, Confidence::Proven);
         answers(&[false, true, false, true, false, true]).check(&CAUSE, expect());
         answers(&[true, false, true, true, false, true]).check(&CAUSE, expect());
+    }
+
+    /// That may be one of several machines, or something that counts connections.
+    #[test]
+    fn what_fails_in_one_run_is_not_proven() {
+        let expect = Expect::Present(Severity::Degrading, Confidence::Likely);
+        answers(&[true, true, true, false, false, false]).check(&CAUSE, expect);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
 use crate::stage::setup::setups;
-use crate::tries::{at_times, never_fails, only_started};
+use crate::tries::{at_times, in_one_run, never_fails, only_started};
 
 pub const CAUSE: Cause = Cause {
     id: "setup-fails-at-times",
@@ -35,13 +35,16 @@ pub const CAUSE: Cause = Cause {
                        handshake, or it shows an error of authentication. Trying again helps, for a while.",
         why: "Several machines answer at this address (a farm behind a balancer, DNS round robin, a NAT with several targets) and \
               one of them is broken: its security subsystem does not answer, it cannot reach a domain controller, or a \
-              proxy's target is gone. Or one machine is so short of memory or processor time that some logons fail.",
+              proxy's target is gone. Or one machine is so short of memory or processor time that some logons fail. Where the \
+              failures came in a row behind tries that worked, something may count connections instead and drop those beyond a \
+              number: a rate limit of a firewall or proxy, or a ban.",
         confirm: "Ask each machine of the farm by its own name or address: the one that always fails is broken, and \
                   its own report names the cause.",
         command: "Resolve-DnsName {host}; Get-WinEvent -LogName System -MaxEvents 500 | Where-Object ProviderName -match \
                   'LsaSrv|Kerberos|NETLOGON' | Format-List TimeCreated,MachineName,ProviderName,Id,Message",
         how_to_fix: "Take the broken machine out of the farm and repair it with its own report. Have the load \
-                     balancer test logons, not only ports.",
+                     balancer test logons, not only ports. If connections are limited, exempt the addresses of your clients or \
+                     raise the limit.",
         references: &["[MS-CSSP] 3.1.5", "[MS-RDPBCGR] 1.3.1.1"],
     },
     fixes: &["restart-services", "try-another-client"],
@@ -56,7 +59,8 @@ fn failed_after_success(case: Case<'_>) -> Option<Ground> {
         let ground = at_times(&setups, &taken, "later the same words got no answer in the time that was waited")?;
         return Some(Ground::on(ground).confidence(Confidence::Likely));
     }
-    at_times(&setups, &taken, "later the same words were broken off or refused").map(Ground::on)
+    let ground = Ground::on(at_times(&setups, &taken, "later the same words were broken off or refused")?);
+    Some(if in_one_run(&setups) { ground.confidence(Confidence::Likely) } else { ground })
 }
 
 fn only_starting(case: Case<'_>) -> Option<Ground> {

@@ -12,8 +12,8 @@ use crate::stage::tls::refused_with;
 
 use super::{tls_cipher_mismatch, tls_version_mismatch};
 
-/// Hellos that must all be refused: every version, and every suite that Windows knows.
-const HELLOS: [TlsOffer; 3] = [TlsOffer::MODERN, TlsOffer::PLAIN_12, TlsOffer::OLD];
+/// Hellos that must all be refused: every version, every suite that Windows knows, and whatever a host may insist on.
+const HELLOS: [TlsOffer; 4] = [TlsOffer::MODERN, TlsOffer::PLAIN_12, TlsOffer::OLD, TlsOffer::WIDEST];
 
 pub const CAUSE: Cause = Cause {
     id: "tls-refused",
@@ -30,6 +30,7 @@ pub const CAUSE: Cause = Cause {
                 Need::handshake(TlsOffer::MODERN),
                 Need::handshake(TlsOffer::PLAIN_12),
                 Need::handshake(TlsOffer::OLD),
+                Need::handshake(TlsOffer::WIDEST),
             ],
             holds: all_refused,
         },
@@ -39,6 +40,7 @@ pub const CAUSE: Cause = Cause {
                 Need::handshake(TlsOffer::MODERN),
                 Need::handshake(TlsOffer::PLAIN_12),
                 Need::handshake(TlsOffer::OLD),
+                Need::handshake(TlsOffer::WIDEST),
                 Need::handshake(TlsOffer::TOLERANT),
             ],
             holds: third_stack_agrees,
@@ -172,6 +174,13 @@ mod tests {
     fn near_miss_one_hello_is_accepted() {
         let old = Handshake::Accepted { version: Some(TlsVersion::Tls10), suite: 0x2F, finished: false };
         all(&alert(70)).tls(TlsOffer::OLD, old).check(&CAUSE, Expect::Absent);
+    }
+
+    /// TLS 1.3 with a key of Ed25519 is in none of the others.
+    #[test]
+    fn near_miss_the_widest_was_not_asked() {
+        let others = HELLOS[..3].iter().fold(host("192.0.2.7").nla(), |sketch, offer| sketch.tls(*offer, alert(40)));
+        others.tls(TlsOffer::TOLERANT, alert(40)).check(&CAUSE, Expect::Unknown);
     }
 
     #[test]

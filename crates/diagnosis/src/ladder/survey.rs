@@ -95,7 +95,10 @@ impl Survey {
         let reached = survey::tunnel(case).is_none() || tls.iter().all(|version| version.accepted.is_some());
         Some(Self {
             subject: case.subject,
-            complete: survey::next(case).is_none() && survey::every_set_answered(case) && reached,
+            complete: survey::next(case).is_none()
+                && survey::every_set_answered(case)
+                && !survey::hangs_up_on_all(case)
+                && reached,
             negotiation: negotiation(case),
             protocols: SurveyedProtocols::of(case),
             announced: SurveyedFlags::of(case),
@@ -177,12 +180,14 @@ impl SurveyedVersion {
     }
 }
 
-/// True if the version was chosen, false if the hello that offered all of it was refused.
+/// True if the version was chosen, false if the hello that offered all of it was refused. Of a host that hangs up on
+/// all, a close says nothing.
 fn accepted(case: Case<'_>, version: TlsVersion) -> Option<bool> {
     let mut known = None;
     for asked in survey::hellos(case, version) {
         match asked.answer {
             Handshake::Accepted { version: Some(chosen), .. } if *chosen == version => return Some(true),
+            Handshake::Closed { .. } if survey::hangs_up_on_all(case) => {}
             Handshake::Accepted { .. } | Handshake::Alert(_) | Handshake::Closed { .. } => known = Some(false),
             _ => {}
         }

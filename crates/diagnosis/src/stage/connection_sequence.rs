@@ -18,6 +18,7 @@ use crate::case::{Case, EVERYTHING, Seen};
 use crate::need::{Again, Asking, Kind, Need, Of, Patience, Question};
 use crate::stage::rung::{Outcome, Rung, took};
 use crate::tries::{only_started, waited_too_short};
+use crate::turns::by_turns;
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Sequence, of: Whose::Address, rung };
@@ -282,10 +283,11 @@ fn rung(case: Case<'_>) -> Option<Rung> {
         return Some((Outcome::Failed, took(case, last.id), text));
     }
     if let Some(seen) = good {
-        let refused = outcomes(case).iter().filter(|seen| !seen.value).count();
+        let outcomes = outcomes(case);
+        let refused = outcomes.iter().filter(|seen| !seen.value).count();
         let tries = (refused > 0).then(|| format!("; {refused} of {} tries failed", asked().count()));
         let text = words_of(case, client_request(case), seen.value) + &tries.unwrap_or_default();
-        let well = refused == 0 || only_started(&outcomes(case));
+        let well = refused == 0 || only_started(&outcomes) && !by_turns(case, &outcomes);
         return Some((if well { Outcome::Passed } else { Outcome::Degraded }, took(case, seen.id), text));
     }
     let seen = case.settings()?;

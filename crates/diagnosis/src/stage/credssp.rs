@@ -14,6 +14,7 @@ use crate::case::{Case, Seen};
 use crate::need::{Again, Asking, Kind, Need, Of, Patience, Question};
 use crate::stage::rung::{Outcome, Rung, took};
 use crate::tries::{only_started, waited_too_short};
+use crate::turns::by_turns;
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Credssp, of: Whose::Address, rung };
@@ -252,7 +253,7 @@ fn rung(case: Case<'_>) -> Option<Rung> {
             let tries = tries(case);
             match (tries.iter().filter(|seen| !seen.value).count(), tries.len()) {
                 (0, _) => (Outcome::Passed, text),
-                (failed, all) if only_started(&tries) => {
+                (failed, all) if only_started(&tries) && !by_turns(case, &tries) => {
                     (Outcome::Passed, format!("{text}; {failed} of {all} tries failed"))
                 }
                 (failed, all) => (Outcome::Degraded, format!("{text}; {failed} of {all} tries failed")),
@@ -327,7 +328,9 @@ mod tests {
         for odd in [empty(), Introduction::Refused { version: 6, status: Some(0) }, Introduction::Rejected(6)] {
             let up = || Introduction::Challenge(6);
             assert_eq!(answers(&[odd.clone(), up()]), Verdict::Undetermined);
-            assert_eq!(answers(&[odd, up(), up(), up()]), Verdict::Healthy, "it was starting");
+            assert_eq!(answers(&[odd.clone(), up(), up(), up()]), Verdict::Undetermined, "or one of four machines");
+            let later = [vec![odd], vec![up(); 6]].concat();
+            assert_eq!(answers(&later), Verdict::Healthy, "it was starting");
         }
         assert_eq!(patient(3000, 5000), Verdict::Healthy);
         assert_eq!(patient(3000, 5), Verdict::Undetermined);

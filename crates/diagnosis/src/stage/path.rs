@@ -44,7 +44,7 @@ static ANSWERS_BY_SIZE: Kind = Kind {
         askable: |case, _| path::measurable(case) && silent(case) && mtu::next(case, Direction::FromHost).is_some(),
         question: |case, _, all| {
             let path = mtu::next(case, Direction::FromHost).unwrap_or_default();
-            Question { path, ..whole_flight(case, all) }
+            sized(case, path, all)
         },
     }),
 };
@@ -58,8 +58,21 @@ static HELLOS_BY_SIZE: Kind = Kind {
         askable: |case, _| mtu::answers_are_too_large(case) && mtu::next(case, Direction::ToHost).is_some(),
         question: |case, _, all| {
             let path = mtu::next(case, Direction::ToHost).unwrap_or_default();
-            let offer = TlsOffer { stack: TlsStack::Own, ..TlsOffer::PLAIN_12 };
-            Question { path, tls: Some(offer), ..all.bare() }
+            sized(case, path, all)
+        },
+    }),
+};
+
+static OTHER_SIZE: Kind = Kind {
+    name: "other-size",
+    words: |_| "which sizes come through in another turn of the machines behind this address".to_owned(),
+    answered: |case, _| mtu::other_turn(case).is_none(),
+    asking: Some(Asking {
+        again: Again::Expected,
+        askable: |case, _| mtu::other_turn(case).is_some(),
+        question: |case, _, all| {
+            let path = mtu::other_turn(case).unwrap_or_default();
+            sized(case, path, all)
         },
     }),
 };
@@ -96,13 +109,15 @@ impl Need {
     pub const ANSWERS_BY_SIZE: Self = Self::new(&ANSWERS_BY_SIZE, Of::Nothing);
     /// Looks for the largest packet to the host that comes through.
     pub const HELLOS_BY_SIZE: Self = Self::new(&HELLOS_BY_SIZE, Of::Nothing);
+    /// Tries a size again, to see whether it was the size that made the difference, or whose turn it was.
+    pub const OTHER_SIZE: Self = Self::new(&OTHER_SIZE, Of::Nothing);
 
     /// Looks for the machine on the way that acts on a ClientHello.
     pub const HELLOS_BY_HOPS: Self = Self::new(&HELLOS_BY_HOPS, Of::Nothing);
 
     /// True if it is put for the sake of the path.
     pub fn is_about_the_path(self) -> bool {
-        [&PATH_SAMPLES, &PATH_BURSTS, &ANSWERS_BY_SIZE, &HELLOS_BY_SIZE, &HELLOS_BY_HOPS, &UDP]
+        [&PATH_SAMPLES, &PATH_BURSTS, &ANSWERS_BY_SIZE, &HELLOS_BY_SIZE, &OTHER_SIZE, &HELLOS_BY_HOPS, &UDP]
             .iter()
             .any(|kind| self.of_kind(kind))
     }
@@ -133,6 +148,13 @@ pub fn udp(case: Case<'_>) -> Option<Seen<DatagramAnswer>> {
 
 fn silent(case: Case<'_>) -> bool {
     case.tls_with(TlsOffer::MODERN).is_some_and(|seen| matches!(seen.value, Handshake::Silent { .. }))
+}
+
+/// Returns the question that tries a size in one direction.
+fn sized(case: Case<'_>, path: PathPlan, all: Question) -> Question {
+    let own = TlsOffer { stack: TlsStack::Own, ..TlsOffer::PLAIN_12 };
+    let tls = if path.hello > 0 { Some(own) } else { Some(first_offer(case)) };
+    Question { tls, path, ..all.bare() }
 }
 
 /// The first hello again, and nothing behind it.

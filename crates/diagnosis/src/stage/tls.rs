@@ -13,7 +13,7 @@ pub(super) use self::further::finished;
 use super::room::{Room, Whose};
 use crate::as_client::{
     chose_of_first, client_offer, client_suites_known, client_versions, client_versions_known, first_offer,
-    last_as_client, taken_alike, taken_as_client,
+    last_as_client, refused_as_client, taken_alike, taken_as_client, taken_by_turns,
 };
 use crate::case::{Case, Seen};
 use crate::need::{Again, Asked, Asking, Kind, Need, Of, Question};
@@ -314,6 +314,15 @@ fn rung(case: Case<'_>) -> Option<Rung> {
             let failed = takings.iter().filter(|seen| !seen.value).count();
             if failed > 0 {
                 let text = format!("{text}, but {failed} of {} equal handshakes failed", takings.len());
+                (Outcome::Degraded, text)
+            } else if refused_as_client(case) {
+                (
+                    Outcome::Degraded,
+                    format!("{text}, but the hello of {} was refused as well", case.context.profile.name),
+                )
+            } else if taken_by_turns(case) {
+                let text =
+                    format!("{text}, but a hello of the same versions was refused: another machine may have been met");
                 (Outcome::Degraded, text)
             } else if client_speaks(case) && (finished.is_some() || best.value.0.stack == TlsStack::Watched) {
                 (Outcome::Passed, text)

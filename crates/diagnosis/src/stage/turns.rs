@@ -4,17 +4,18 @@
 use evidence::fact::{Fact, Handshake, Introduction};
 use evidence::{Because, Evidence};
 use wire::machine::X224Answer;
-use wire::tls::{Alert, NameSent, Segments, TlsOffer, TlsStack};
+use wire::tls::{Alert, NameSent, TlsOffer, TlsStack};
 
 use super::connection_sequence::{ask, client_request, outcomes};
-use crate::as_client::client_offer;
+use super::setup::setups;
+use crate::as_client::{taken_by_turns, whole_client_offer};
 use crate::case::{Case, EVERYTHING, Seen};
 use crate::need::{Again, Asking, Kind, Need, Of, Question};
-use crate::tries::outcome;
-use crate::turns::Turns;
+use crate::tries::{only_started, outcome};
+use crate::turns::{Turns, by_turns};
 
 /// Most times that the same is asked to rule all cycles out.
-pub const MOST: usize = 8;
+pub const MOST: usize = 10;
 
 static OTHER_REQUEST: Kind = Kind {
     name: "other-request",
@@ -44,10 +45,10 @@ static OTHER_SETUP: Kind = Kind {
     words: |_| {
         "the answer to a client's first words behind TLS in another turn of the machines behind this address".to_owned()
     },
-    answered: |case, _| !setups_by_turns(case),
+    answered: |case, _| !setups_by_turns(case) && !started_by_turns(case),
     asking: Some(Asking {
         again: Again::Expected,
-        askable: |case, _| setups_by_turns(case),
+        askable: |case, _| setups_by_turns(case) || started_by_turns(case),
         question: |case, _, all| ask(case, all),
     }),
 };
@@ -61,20 +62,14 @@ impl Need {
     pub const OTHER_SETUP: Self = Self::new(&OTHER_SETUP, Of::Nothing);
 }
 
-/// The client's hello in one piece: what comes through in pieces alone is no hello of a client.
-fn whole(case: Case<'_>) -> TlsOffer {
-    TlsOffer { segments: Segments::Whole, ..client_offer(case) }
-}
-
-/// Returns the hello that tells next whether the machines behind one address take turns; `None` where that is known, or
-/// the client's hello was taken.
+/// Returns the hello that tells next whether the machines behind one address take turns; `None` where that is known.
 pub fn other_turn(case: Case<'_>) -> Option<TlsOffer> {
-    let own = whole(case);
+    let own = whole_client_offer(case);
     let as_client = |offer: TlsOffer| TlsOffer { stack: TlsStack::Own, ..offer } == own;
     let hellos = || case.tls().filter(|seen| seen.value.0.stack != TlsStack::Watched);
     let taken = || hellos().filter(|seen| outcome(case, seen) == Some(true)).map(|seen| seen.value.0);
     if taken().any(as_client) {
-        return None;
+        return taken_by_turns(case).then_some(own);
     }
     // who takes the client's hello most likely takes another one of its newest version
     let nothing_taken = taken().next().is_none();
@@ -86,6 +81,13 @@ pub fn other_turn(case: Case<'_>) -> Option<TlsOffer> {
     let turns = Turns::of(case, told);
     let control = taken().last().filter(|_| turns.ruled_out_by(false) > turns.ruled_out_by(true));
     turns.explain().then(|| control.unwrap_or(own))
+}
+
+/// True if machines that take turns explain why what a client says first behind TLS was broken off at first alone, as
+/// well as a service that was only starting.
+pub fn started_by_turns(case: Case<'_>) -> bool {
+    let tries = setups(case);
+    only_started(&tries) && by_turns(case, &tries)
 }
 
 /// True if machines that take turns explain how a client's first words behind TLS were received, which nobody went on
@@ -174,160 +176,4 @@ fn cites(evidence: &Evidence, because: &[Because], is_it: fn(&Fact) -> bool) -> 
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::cause::Confidence;
-    use crate::sketch::{Sketch, host};
-    use wire::machine::{End, TcpAnswer};
-    use wire::tls::TlsVersion;
-    use wire::x224::{SecurityProtocols, ServerAnswer};
-
-    const REFUSED: Handshake = Handshake::Alert(Alert { level: 2, description: Alert::HANDSHAKE_FAILURE });
-    const UP: Handshake = Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xCCA8, finished: true };
-    const MODERN: TlsOffer = TlsOffer::MODERN;
-
-    fn own() -> TlsOffer {
-        host("192.0.2.7").with_case(whole)
-    }
-
-    /// Connections in their order, each with the hello that was sent and whether it was taken; `None` for none.
-    fn hellos(connections: &[Option<(TlsOffer, bool)>]) -> Sketch {
-        (1..).zip(connections).fold(host("192.0.2.7").nla(), |sketch, (number, handshake)| {
-            let sketch = sketch.on_connection(number, Fact::TcpAnswer(TcpAnswer::Accepted));
-            handshake.iter().fold(sketch, |sketch, (offer, taken)| {
-                let answer = if *taken { UP } else { REFUSED };
-                sketch.on_connection(number, Fact::TlsAnswer { offer: *offer, direct: false, answer })
-            })
-        })
-    }
-
-    fn asked_after(connections: &[(TlsOffer, bool)]) -> Option<TlsOffer> {
-        let all: Vec<_> = connections.iter().copied().map(Some).collect();
-        hellos(&all).with_case(other_turn)
-    }
-
-    /// The first one fell to a machine that is well, the client's hello to others.
-    #[test]
-    fn the_client_s_hello_is_asked_until_no_cycle_is_left() {
-        let mut connections = vec![(MODERN, true), (own(), false), (own(), false)];
-        for _ in 0..3 {
-            assert_eq!(asked_after(&connections), Some(own()), "{connections:?}");
-            connections.push((own(), false));
-        }
-        assert_eq!(asked_after(&connections), None);
-        // they took turns
-        connections[5] = (own(), true);
-        assert_eq!(asked_after(&connections), None);
-    }
-
-    /// It has TLS 1.3 alone, and another machine beside it nothing: what another name got, the client gets as well.
-    #[test]
-    fn the_client_s_hello_is_asked_where_others_were_sent_alone() {
-        let refused = [MODERN, TlsOffer::PLAIN_12, TlsOffer::OLD, TlsOffer::WIDEST, TlsOffer::TOLERANT];
-        let mut connections: Vec<_> = refused.into_iter().map(|offer| (offer, false)).collect();
-        connections.extend([(TlsOffer::NAMED, true), (TlsOffer::PLAIN_12, false)]);
-        assert_eq!(asked_after(&connections), Some(own()));
-    }
-
-    #[test]
-    fn what_was_taken_is_asked_again_where_that_tells_more() {
-        let refused = [(own(), false); 3];
-        let wider = (TlsOffer::WIDEST, true);
-        let connections = [&refused[..], &[wider, (TlsOffer::OLD, false), (TlsOffer::OLD, false)]].concat();
-        // the places of three and four are the client's, which was refused there; of five as well
-        assert_eq!(asked_after(&connections), Some(wider.0));
-    }
-
-    #[test]
-    fn where_nothing_is_taken_each_place_is_asked() {
-        assert_eq!(asked_after(&[(own(), false); 4]), Some(own()));
-        assert_eq!(asked_after(&[(own(), false); 5]), None);
-        // an old hello is refused by machines that are well
-        let old = [(own(), false), (own(), false), (TlsOffer::OLD, false), (own(), false), (own(), false)];
-        assert_eq!(asked_after(&old), Some(own()));
-    }
-
-    /// Connections without a handshake count for one balancer, and not for another.
-    #[test]
-    fn a_cycle_is_ruled_out_by_both_counts() {
-        let own = Some((own(), false));
-        let asked = |connections: &[_]| hellos(connections).with_case(other_turn);
-        assert_eq!(asked(&[Some((MODERN, true)), own, own, own, own, own]), None);
-        assert!(asked(&[Some((MODERN, true)), None, own, own, own, own]).is_some());
-    }
-
-    fn introduced(answers: &[Option<Introduction>]) -> Sketch {
-        (1..).zip(answers).fold(host("192.0.2.7").nla().tls_up(TlsVersion::Tls13), |sketch, (number, answer)| {
-            let sketch = sketch.on_connection(number, Fact::TcpAnswer(TcpAnswer::Accepted));
-            answer
-                .iter()
-                .fold(sketch, |sketch, answer| sketch.on_connection(number, Fact::CredsspAnswer(answer.clone())))
-        })
-    }
-
-    #[test]
-    fn introductions_are_asked_for_at_each_place() {
-        let closed = || Some(Introduction::Closed(End::Fin));
-        let open = |answers: &[_]| introduced(answers).with_case(setups_by_turns);
-        assert!(open(&[closed(), None, closed()]));
-        assert!(open(&[closed(), closed(), closed(), closed()]));
-        assert!(!open(&[closed(), closed(), closed(), closed(), closed()]));
-        assert!(!open(&[closed(), Some(Introduction::Challenge(6))]));
-        assert!(!open(&[]));
-    }
-
-    #[test]
-    fn requests_are_made_at_each_place() {
-        let open = |requests: &[(SecurityProtocols, bool)]| {
-            let sketch = (1..).zip(requests).fold(host("192.0.2.7"), |sketch, (number, (requested, answered))| {
-                let answer = match answered {
-                    true => X224Answer::Server(ServerAnswer::Selected { protocol: SecurityProtocols::SSL, flags: 0 }),
-                    false => X224Answer::Closed(End::Fin),
-                };
-                sketch.on_connection(number, Fact::X224Answer { requested: Some(*requested), answer })
-            });
-            sketch.with_case(requests_by_turns)
-        };
-        let shut = (EVERYTHING, false);
-        assert!(open(&[shut; 4]));
-        assert!(!open(&[shut; 5]));
-        assert!(!open(&[shut, (EVERYTHING, true)]));
-        // another kind of request was answered, by whoever was next
-        let tls_alone = (SecurityProtocols::SSL, true);
-        assert!(open(&[shut, tls_alone, shut, shut]));
-        assert!(!open(&[shut, tls_alone, shut, shut, shut, shut, shut]));
-    }
-
-    /// Without CredSSP it may be led past what was met with CredSSP.
-    #[test]
-    fn the_client_s_own_request_is_made_at_each_place() {
-        let without = |sketch: Sketch| sketch.profile_with(|profile| profile.protocols = SecurityProtocols::SSL);
-        let own = |number, answer| {
-            let fact = Fact::X224Answer { requested: Some(SecurityProtocols::SSL), answer };
-            without(host("192.0.2.7").nla()).on_connection(number, fact)
-        };
-        let open = |sketch: &Sketch| sketch.with_case(|case| own_way_unknown(case) && requests_by_turns(case));
-        assert!(open(&own(2, X224Answer::Closed(End::Rst))));
-        let answer = X224Answer::Server(ServerAnswer::Selected { protocol: SecurityProtocols::RDP, flags: 0 });
-        assert!(!open(&own(2, answer)));
-        assert!(!open(&without(host("192.0.2.7").nla())));
-    }
-
-    #[test]
-    fn what_turns_explain_as_well_is_only_possible() {
-        let confidence = |sketch: &Sketch, cause: &str| {
-            let report = sketch.diagnose();
-            report.findings.iter().find(|found| found.cause == cause).map(|found| found.confidence)
-        };
-        let refused = |times| {
-            let connections = [vec![Some((MODERN, true))], vec![Some((own(), false)); times]].concat();
-            confidence(&hellos(&connections), "tls-cipher-mismatch")
-        };
-        assert_eq!(refused(2), Some(Confidence::Possible));
-        assert_eq!(refused(5), Some(Confidence::Proven));
-        let closed =
-            |times| confidence(&introduced(&vec![Some(Introduction::Closed(End::Fin)); times]), "credssp-broken");
-        assert_eq!(closed(2), Some(Confidence::Possible));
-        assert_eq!(closed(5), Some(Confidence::Likely));
-    }
-}
+mod tests;

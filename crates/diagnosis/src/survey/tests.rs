@@ -185,3 +185,50 @@ fn a_close_is_asked_once_more() {
     assert_eq!(once.with_case(next).unwrap().tls, Some(wide(TlsVersion::Tls13)));
     assert_eq!(once.with(closed()).with_case(next).unwrap().tls, Some(wide(TlsVersion::Tls12)));
 }
+
+/// Surveys a host of TLS 1.2 that hangs up on what it does not take, and on every hello from one on.
+fn surveyed(hangs_up_from: usize) -> crate::ladder::Survey {
+    let (closed, rsa) = (Handshake::Closed { end: wire::machine::End::Rst, bytes: 0 }, vec![0x0804, 0x0401]);
+    let (suites, groups) = (vec![0xC030, 0xC02F, 0x009D], vec![0x001D]);
+    let model = Model { versions: vec![TlsVersion::Tls12], suites, groups, signatures: rsa };
+    let mut sketch = host("192.0.2.7").nla().with(Fact::CertificateKey("rsa".to_owned(), 2048));
+    let mut hellos = 0;
+    for _ in 0..400 {
+        let Some(question) = sketch.with_case(next) else { break };
+        let requested = question.request.unwrap();
+        let answer = negotiate(requested);
+        let tls = matches!(answer, ServerAnswer::Selected { .. });
+        sketch = sketch.with(Fact::SurveyedNegotiation { requested, answer: X224Answer::Server(answer) });
+        if let (true, Some(offer)) = (tls, question.tls) {
+            hellos += 1;
+            let (answer, exchange) = match model.answer(offer) {
+                (Handshake::Accepted { .. }, _) if hellos >= hangs_up_from => (closed.clone(), Shown::default()),
+                (Handshake::Alert(_), _) => (closed.clone(), Shown::default()),
+                taken => taken,
+            };
+            sketch = sketch.with(Fact::SurveyedHandshake { offer, answer, exchange });
+        }
+    }
+    sketch.with_case(crate::ladder::Survey::of).unwrap()
+}
+
+fn accepted(survey: &crate::ladder::Survey) -> Vec<Option<bool>> {
+    survey.tls.iter().map(|version| version.accepted).collect()
+}
+
+/// As Windows does with a version that is switched off: what it took is asked again behind it.
+#[test]
+fn who_hangs_up_on_a_version_refuses_it() {
+    let survey = surveyed(usize::MAX);
+    assert_eq!(accepted(&survey), [Some(false), Some(true), Some(false), Some(false)]);
+    assert!(survey.complete);
+}
+
+#[test]
+fn who_has_had_enough_of_us_refuses_nothing() {
+    for from in [1, 2, 3, 4, 6] {
+        let survey = surveyed(from);
+        let known = accepted(&survey);
+        assert!(!known.contains(&Some(false)) && !survey.complete, "{from}: {known:?}");
+    }
+}

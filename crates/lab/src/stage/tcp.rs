@@ -53,6 +53,9 @@ pub enum Neglect {
     ResetHello,
     /// Negotiates, then alert `handshake_failure` on the ClientHello, as a machine of a farm with other TLS settings.
     AlertHello,
+    /// Does everything, but answers alert `handshake_failure` to what offers TLS 1.3, as an older machine of a farm.
+    #[serde(rename = "refuse-tls-1.3")]
+    RefuseTls13,
     /// Does everything but answer behind TLS: FIN on a client's first words there.
     CloseBehindTls,
     /// Does everything but take NTLM, as a machine of a farm with another policy: `STATUS_NTLM_BLOCKED`.

@@ -49,6 +49,11 @@ impl PathPlan {
     pub fn measures(self) -> bool {
         self != Self::default()
     }
+
+    /// True if a packet of a certain size is sent, or asked for.
+    pub fn tries_a_size(self) -> bool {
+        self.segment > 0 || self.hello > 0
+    }
 }
 
 impl ConversationPlan {
