@@ -90,7 +90,9 @@ const DIALOG: [&str; 9] = [
     "код ошибки",
 ];
 /// Words before a number in hexadecimal that is a field of the protocol or of the program, and no code.
-const FIELDS: [&str; 18] = [
+const FIELDS: [&str; 20] = [
+    "checkpoint",
+    "wait_hint",
     "flags",
     "flag",
     "chan_id",
@@ -179,6 +181,8 @@ pub(super) struct Context<'a> {
     pub(super) few: bool,
     /// FreeRDP or a program around it is named.
     freerdp: bool,
+    /// Kerberos is named.
+    pub(super) kerberos: bool,
 }
 
 /// A number that something calls a code.
@@ -219,7 +223,8 @@ impl<'a> Context<'a> {
             (false, true) => Events::Any,
             (false, false) => Events::None,
         };
-        Self { about, providers, families, events, few: read.count <= FEW_WORDS, freerdp }
+        let kerberos = words.contains("kerberos");
+        Self { about, providers, families, events, few: read.count <= FEW_WORDS, freerdp, kerberos }
     }
 
     /// True if it is about an event.
@@ -268,7 +273,8 @@ pub(super) fn candidates<'a>(read: &'a Read, context: &Context<'_>) -> Vec<Candi
         });
     }
     if context.event() && read.count <= ONE_EVENT {
-        return all.into_iter().map(|number| plain(number, 62)).collect();
+        let code = |number: &&Number| number.hex || !of_field(number, context);
+        return all.into_iter().filter(code).map(|number| plain(number, 62)).collect();
     }
     let mut kept: Vec<Candidate<'a>> = all.iter().filter_map(|number| marked(number, read, context)).collect();
     let beside = |number: &&Number| !number.before.chars().any(char::is_alphanumeric) && read.numbers.len() > 1;
@@ -452,6 +458,14 @@ fn counted(number: &Number) -> bool {
     }
     let words = number.words();
     words.iter().rev().take(2).any(|word| COUNTED.contains(word)) && !extended(number)
+}
+
+/// It is the value of a field that is no code: `TYPE : 30`, `Logon Type: 10`.
+fn of_field(number: &Number, context: &Context<'_>) -> bool {
+    let named = number.line().trim_end().ends_with([':', '=']);
+    let words = number.words();
+    let last = words.last().copied().unwrap_or_default();
+    named && !last.is_empty() && !labelled(number) && !EVENT.contains(&last) && !context.lists(last)
 }
 
 /// It stands in brackets behind a name, and is a number of that name's own list: `ConnectionBroken (267)`.

@@ -40,6 +40,8 @@ use trouble::nothing_wrong;
 
 /// Most bytes of a question that are read.
 pub const LIMIT: usize = 2 * 1024 * 1024;
+/// Score up to which a sentence says hardly anything.
+const LITTLE: u8 = 34;
 /// How many topics an answer has.
 const MOST: usize = 8;
 /// How many of a topic's first entries count as told.
@@ -89,6 +91,19 @@ pub fn explain(question: &str) -> Result<Answer, QuestionError> {
     }
     found.extend(subjects.iter().map(|subject| Found { score: subject.score, topic: topic(subject) }));
     found.sort_by_key(|found| std::cmp::Reverse(found.score));
+    // a dialog that is put together says more than a sentence that says hardly anything
+    let little = found.first().is_some_and(|best| best.score <= LITTLE && !normal(&best.topic));
+    if little && let Some(message) = dialogs::dialog(question, &about) {
+        found.insert(0, Found { score: LITTLE, topic: sentences::dialog(message, question) });
+    }
+    // a sound output beside words of trouble: the words are the question
+    let well = found.first().is_some_and(|best| normal(&best.topic));
+    if well
+        && trouble::states_trouble(question)
+        && let Some(message) = symptoms::symptom(question, &tokens, &about)
+    {
+        found.insert(0, Found { score: LITTLE, topic: sentences::symptom(message, question) });
+    }
     let mut topics = merged(found);
     if topics.iter().all(|topic| topic.entries.is_empty()) {
         let dialog = || dialogs::dialog(question, &about).map(|message| sentences::dialog(message, question));
@@ -113,6 +128,11 @@ pub fn explain(question: &str) -> Result<Answer, QuestionError> {
         known: topics.iter().any(|topic| !topic.entries.is_empty()),
         topics,
     })
+}
+
+/// True if it says that something is as it should be.
+fn normal(topic: &Topic) -> bool {
+    topic.entries.first().is_some_and(|entry| entry.normal)
 }
 
 /// Something that was found, and how much it says, from 0 to 100.
