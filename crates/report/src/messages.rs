@@ -37,6 +37,7 @@ const FILES: &[&str] = &[
     include_str!("../data/messages/azure.toml"),
     include_str!("../data/messages/entra.toml"),
     include_str!("../data/messages/events.toml"),
+    include_str!("../data/messages/event-texts.toml"),
     include_str!("../data/messages/names.toml"),
     include_str!("../data/messages/policies.toml"),
     include_str!("../data/messages/roles.toml"),

@@ -141,6 +141,8 @@ const SUB_STATUS: [&str; 6] = ["sub status", "substatus", "sub_status", "unterst
 const FREERDP: u32 = 0x2_0000;
 /// The port of Remote Desktop, which stands in many texts.
 const PORT: u32 = 3389;
+/// Words for machines on which Microsoft's client is another one than mstsc.
+const OTHER_CLIENTS: [&str; 7] = ["mac", "macos", "macbook", "ios", "ipad", "iphone", "android"];
 /// Words of the operating system, in which a number in brackets is the system's.
 const SYSTEM: [&str; 11] = [
     "network error",
@@ -183,6 +185,8 @@ pub(super) struct Context<'a> {
     freerdp: bool,
     /// Kerberos is named.
     pub(super) kerberos: bool,
+    /// A client on macOS, iOS or Android is named, which has numbers of its own.
+    pub(super) other_client: bool,
 }
 
 /// A number that something calls a code.
@@ -224,7 +228,8 @@ impl<'a> Context<'a> {
             (false, false) => Events::None,
         };
         let kerberos = words.contains("kerberos");
-        Self { about, providers, families, events, few: read.count <= FEW_WORDS, freerdp, kerberos }
+        let other_client = OTHER_CLIENTS.iter().any(|word| words.contains(word));
+        Self { about, providers, families, events, few: read.count <= FEW_WORDS, freerdp, kerberos, other_client }
     }
 
     /// True if it is about an event.

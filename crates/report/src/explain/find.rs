@@ -195,7 +195,8 @@ fn single(candidate: &Candidate<'_>, context: &Context<'_>) -> Subject {
     let hearsay = |reading: &Reading| reading.entry.weak() || reading.entry.code.client.is_some();
     found.sort_by_key(|reading| {
         let place = listed(reading);
-        (outside(reading) && place.is_none(), place.unwrap_or(usize::MAX), hearsay(reading))
+        let of_this = context.other_client && reading.entry.code.client.is_some();
+        (!of_this, outside(reading) && place.is_none(), place.unwrap_or(usize::MAX), hearsay(reading))
     });
     found.splice(0..0, Some(number).filter(|number| context.kerberos && labelled(number)).and_then(in_kerberos));
     // text that can be a word is one, unless it is known as a number

@@ -130,9 +130,9 @@ pub fn explain(question: &str) -> Result<Answer, QuestionError> {
     })
 }
 
-/// True if it says that something is as it should be.
+/// True if it says that something is as it should be: the output of a command, not an event of a sound connection.
 fn normal(topic: &Topic) -> bool {
-    topic.entries.first().is_some_and(|entry| entry.normal)
+    topic.entries.first().is_some_and(|entry| entry.normal && entry.kind == "message")
 }
 
 /// Something that was found, and how much it says, from 0 to 100.

@@ -13,6 +13,8 @@ const GAP: usize = 16;
 /// How much of the weight of a sentence a line has to hold to be it. A test measures how near texts about other things
 /// come.
 const NEAR: f64 = 0.8;
+/// Share that is enough where Remote Desktop is named.
+const NEAR_OURS: f64 = 0.7;
 /// The least weight of what they have in common, so that short sentences of common words are found word for word alone.
 const WEIGHT: f64 = 9.0;
 /// The fewest words that they have in common.
@@ -192,7 +194,8 @@ impl Patterns {
 
     fn nearest(&self, words: &[&str], about: &About) -> Option<usize> {
         let shares = self.shares(words).into_iter();
-        let near = shares.filter(|(number, share)| *share >= NEAR && (about.ours || !self.everyday(*number)));
+        let enough = if about.ours { NEAR_OURS } else { NEAR };
+        let near = shares.filter(|(number, share)| *share >= enough && (about.ours || !self.everyday(*number)));
         let best = near.max_by(|a, b| {
             let (one, other) = (self.all[a.0].whole, self.all[b.0].whole);
             a.1.total_cmp(&b.1).then(one.total_cmp(&other)).then(b.0.cmp(&a.0))
