@@ -155,7 +155,7 @@ pub(super) fn provided(lower: &str) -> Option<Vec<&'static str>> {
     (!named.is_empty() || microsoft || source).then_some(named)
 }
 
-/// What the words of a text name.
+/// Programs that the words of a text name.
 #[derive(Default)]
 struct Named {
     ours: bool,
