@@ -73,8 +73,8 @@ pub struct Message {
     pub rank: u8,
     /// Other programs say so too.
     pub generic: bool,
-    /// It says that something is as it should be.
-    pub normal: bool,
+    /// Whether it says that something is as it should be.
+    pub tells: Tells,
     /// Texts with which it says something else.
     pub without: Vec<String>,
     /// The words are from a source.
@@ -95,6 +95,22 @@ pub struct Message {
     pub sources: Vec<String>,
     /// How sure it is.
     pub confidence: Sureness,
+}
+
+/// Sort of news that a sentence is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tells {
+    /// Something is wrong, or may be.
+    Trouble,
+    /// Something is as it should be.
+    Health,
+}
+
+impl Message {
+    /// True if it says that something is as it should be.
+    pub fn normal(&self) -> bool {
+        self.tells == Tells::Health
+    }
 }
 
 #[derive(Deserialize)]
@@ -199,7 +215,7 @@ impl From<Own> for Message {
             alone: own.alone,
             rank: own.rank,
             generic: own.generic,
-            normal: own.normal,
+            tells: if own.normal { Tells::Health } else { Tells::Trouble },
             without: own.without,
             attested: true,
             meaning: own.meaning,
@@ -227,7 +243,7 @@ impl From<Lead> for Message {
             alone: lead.alone,
             rank: lead.rank,
             generic: lead.generic,
-            normal: false,
+            tells: Tells::Trouble,
             without: lead.without,
             attested: lead.attested,
             meaning: String::new(),
@@ -299,7 +315,7 @@ mod tests {
             );
             assert_eq!(message.run.is_some(), message.why.is_some(), "{id}");
             // what is as it should be says little, so that whatever is not stands before it, and has no cause
-            assert!(!message.normal || message.rank == 1 && message.causes.is_empty(), "{id}");
+            assert!(!message.normal() || message.rank == 1 && message.causes.is_empty(), "{id}");
         }
     }
 }

@@ -6,6 +6,7 @@ use diagnosis::codes;
 use diagnosis::codes::{Entry, Family, readings};
 
 use super::about::{About, provided};
+use super::numbering::{Numbering, spoken_of};
 use super::read::{Number, Read};
 
 /// Numbers beyond which each distinct one is looked at only once.
@@ -141,8 +142,6 @@ const SUB_STATUS: [&str; 6] = ["sub status", "substatus", "sub_status", "unterst
 const FREERDP: u32 = 0x2_0000;
 /// The port of Remote Desktop, which stands in many texts.
 const PORT: u32 = 3389;
-/// Words for machines on which Microsoft's client is another one than mstsc.
-const OTHER_CLIENTS: [&str; 7] = ["mac", "macos", "macbook", "ios", "ipad", "iphone", "android"];
 /// Words of the operating system, in which a number in brackets is the system's.
 const SYSTEM: [&str; 11] = [
     "network error",
@@ -181,12 +180,8 @@ pub(super) struct Context<'a> {
     events: Events,
     /// True if there are so few words that all of them are meant.
     pub(super) few: bool,
-    /// FreeRDP or a program around it is named.
-    freerdp: bool,
-    /// Kerberos is named.
-    pub(super) kerberos: bool,
-    /// A client on macOS, iOS or Android is named, which has numbers of its own.
-    pub(super) other_client: bool,
+    /// Those who have numbers of their own, as far as they are named.
+    spoken_of: Vec<Numbering>,
 }
 
 /// A number that something calls a code.
@@ -218,7 +213,6 @@ impl<'a> Context<'a> {
         if event && !provider {
             families.extend(codes::families().iter().filter(|family| family.events));
         }
-        let freerdp = read.lower.contains("freerdp");
         let short = read.count <= ONE_EVENT;
         let providers = if event || short { provided(&read.lower) } else { None };
         let event = event || providers.as_ref().is_some_and(|named| !named.is_empty());
@@ -227,9 +221,13 @@ impl<'a> Context<'a> {
             (false, true) => Events::Any,
             (false, false) => Events::None,
         };
-        let kerberos = words.contains("kerberos");
-        let other_client = OTHER_CLIENTS.iter().any(|word| words.contains(word));
-        Self { about, providers, families, events, few: read.count <= FEW_WORDS, freerdp, kerberos, other_client }
+        let spoken_of = spoken_of(read, &words);
+        Self { about, providers, families, events, few: read.count <= FEW_WORDS, spoken_of }
+    }
+
+    /// True if they are named.
+    pub(super) fn speaks_of(&self, who: Numbering) -> bool {
+        self.spoken_of.contains(&who)
     }
 
     /// True if it is about an event.
@@ -317,7 +315,7 @@ fn of_another(number: &Number, context: &Context<'_>) -> bool {
     let ended = ["exit code", "exit status", "exited with", "exited with code", "exited with status"];
     let killed = KILLED.contains(&number.value) && ended.iter().any(|words| line.ends_with(words));
     let net = line.ends_with("system error") && number.after.trim_start().starts_with("has occurred");
-    !context.freerdp && killed || net || of_registry(number)
+    !context.speaks_of(Numbering::FreeRdp) && killed || net || of_registry(number)
 }
 
 /// The number is what a value of the registry holds, or stands in its path: no value of the registry is a code.
@@ -357,13 +355,13 @@ fn marked<'a>(number: &'a Number, read: &Read, context: &Context<'_>) -> Option<
     let exit = ["exit code", "exit status", "exited with", "exit value", "status code"].contains(&two.as_str())
         || ["exit", "exitcode", "rc", "returned", "returns"].contains(&last)
         || number.line().contains("exit status");
-    if exit && (context.freerdp || number.value >= 128 && two != "status code") {
+    if exit && (context.speaks_of(Numbering::FreeRdp) || number.value >= 128 && two != "status code") {
         return of_list(number, 64, "xfreerdp-exit").filter(|_| context.about.bare());
     }
     if exit || counted(number) {
         return None;
     }
-    if context.freerdp && of_freerdp(number) {
+    if context.speaks_of(Numbering::FreeRdp) && of_freerdp(number) {
         return of_list(number, 74, "freerdp");
     }
     if context.event() && !number.hex && (EVENT.contains(&last) || context.lists(last)) {

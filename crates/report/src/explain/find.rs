@@ -8,7 +8,8 @@ use diagnosis::codes::{Entry, Reading, readings};
 use super::about::About;
 use super::context::{Candidate, Context, candidates, extended, labelled};
 use super::event::{Event, events};
-use super::names::{in_gateway, in_kerberos, named, packed};
+use super::names::{in_gateway, in_kerberos, named, nearest, packed};
+use super::numbering::Numbering;
 use super::read::{Number, Read, read};
 
 /// Most numbers and names of one text that are explained.
@@ -195,10 +196,13 @@ fn single(candidate: &Candidate<'_>, context: &Context<'_>) -> Subject {
     let hearsay = |reading: &Reading| reading.entry.weak() || reading.entry.code.client.is_some();
     found.sort_by_key(|reading| {
         let place = listed(reading);
-        let of_this = context.other_client && reading.entry.code.client.is_some();
+        let of_this = context.speaks_of(Numbering::OtherClient) && reading.entry.code.client.is_some();
         (!of_this, outside(reading) && place.is_none(), place.unwrap_or(usize::MAX), hearsay(reading))
     });
-    found.splice(0..0, Some(number).filter(|number| context.kerberos && labelled(number)).and_then(in_kerberos));
+    found.splice(
+        0..0,
+        Some(number).filter(|number| context.speaks_of(Numbering::Kerberos) && labelled(number)).and_then(in_kerberos),
+    );
     // text that can be a word is one, unless it is known as a number
     let unknown = (found.is_empty() && number.plain && !dropped).then_some(number.value);
     // of the few words beside an event, one names its log
@@ -308,21 +312,6 @@ fn carried_by(number: &Number, carried: &[&str]) -> Option<Subject> {
     let text = number.text.clone();
     (!readings.is_empty() && number.value != 0)
         .then(|| Subject { text, readings, ..Subject::default() }.weighed(EVENT - 2))
-}
-
-/// Lists the codes whose numbers are nearest, and those that differ in one digit.
-fn nearest(number: u32) -> Vec<Entry> {
-    let mut known: Vec<Entry> = codes::all()
-        .filter(|entry| !entry.family.events && !entry.family.named && entry.code.extended.is_none())
-        .collect();
-    let slip = |entry: &Entry| {
-        let (one, other) = (format!("{number:X}"), format!("{:X}", entry.code.number));
-        let differ = one.bytes().zip(other.bytes()).filter(|(a, b)| a != b).count();
-        !(one.len() == other.len() && one.len() > 2 && differ == 1)
-    };
-    known.sort_by_cached_key(|entry| (slip(entry), entry.code.number.abs_diff(number)));
-    known.truncate(if known.first().is_some_and(slip) { 1 } else { 3 });
-    known
 }
 
 #[cfg(test)]

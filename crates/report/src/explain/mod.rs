@@ -3,10 +3,10 @@
 //!
 //! `read.rs` finds numbers and words, `event.rs` reads events as XML, `context.rs` interprets the words beside numbers,
 //! `about.rs` decides what the text speaks of, `trouble.rs` whether it tells of trouble, `names.rs` knows the names of
-//! codes, `find.rs` decides what is meant; `tokens.rs` and `said.rs` find sentences, `dialogs.rs` dialogs in other
-//! languages, `symptoms.rs` everyday words, `sentences.rs` interprets all three; `named.rs` knows everything with a
-//! name of its own, `human.rs` writes the answer for a terminal. Each thing found has a score: the one that says most
-//! leads. No machine is asked anything.
+//! codes, `numbering.rs` whose numbers they may be, `find.rs` decides what is meant; `tokens.rs` and `said.rs` find
+//! sentences, `dialogs.rs` dialogs in other languages, `symptoms.rs` everyday words, `sentences.rs` interprets all
+//! three; `named.rs` knows everything with a name of its own, `human.rs` writes the answer for a terminal. Each thing
+//! found has a score: the one that says most leads. No machine is asked anything.
 
 mod about;
 mod answer;
@@ -18,6 +18,7 @@ mod find;
 pub mod human;
 mod named;
 mod names;
+mod numbering;
 mod read;
 mod said;
 mod sentences;

@@ -104,3 +104,18 @@ pub(super) fn in_kerberos(number: &Number) -> Option<Reading> {
     let entry = codes::find("kerberos", KERBEROS.checked_add(number.value)?)?;
     Some(Reading { entry, read_as: Some(format!("{} in the protocol", number.value)) })
 }
+
+/// Lists the codes whose numbers are nearest, and those that differ in one digit.
+pub(super) fn nearest(number: u32) -> Vec<Entry> {
+    let mut known: Vec<Entry> = codes::all()
+        .filter(|entry| !entry.family.events && !entry.family.named && entry.code.extended.is_none())
+        .collect();
+    let slip = |entry: &Entry| {
+        let (one, other) = (format!("{number:X}"), format!("{:X}", entry.code.number));
+        let differ = one.bytes().zip(other.bytes()).filter(|(a, b)| a != b).count();
+        !(one.len() == other.len() && one.len() > 2 && differ == 1)
+    };
+    known.sort_by_cached_key(|entry| (slip(entry), entry.code.number.abs_diff(number)));
+    known.truncate(if known.first().is_some_and(slip) { 1 } else { 3 });
+    known
+}

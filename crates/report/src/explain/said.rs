@@ -123,7 +123,7 @@ impl Patterns {
                 let pattern = &self.all[number];
                 if !seen.contains(&number)
                     && stands(pattern, tokens, start)
-                    && !self.taken_back(pattern, tokens)
+                    && !taken_back(pattern, tokens)
                     && (about.ours || !self.everyday(number) || fills(pattern, tokens, start))
                 {
                     seen.insert(number);
@@ -140,20 +140,13 @@ impl Patterns {
         found
     }
 
-    /// True if words stand somewhere with which it says something else (`without` of its message).
-    fn taken_back(&self, pattern: &Pattern, tokens: &Tokens) -> bool {
-        let has = |run: &Vec<String>| !run.is_empty() && (0..tokens.len()).any(|at| run_at(run, tokens, at));
-        let own = || pattern.message.without.iter().map(|text| run_of(text));
-        !pattern.message.without.is_empty() && own().any(|run| has(&run))
-    }
-
     /// True if another one that was found has all its words in it, and says that they are as they should be: the name
     /// of a setting leads nowhere where its value is the right one.
     fn as_it_should_be(&self, said: &Said, found: &[Said]) -> bool {
         let [run] = self.all[said.number].runs.as_slice() else { return false };
         let holds =
             |other: &Said| self.all[other.number].runs.iter().any(|runs| runs.windows(run.len()).any(|w| w == run));
-        found.iter().any(|other| other.message.normal && other.words > said.words && holds(other))
+        found.iter().any(|other| other.message.normal() && other.words > said.words && holds(other))
     }
 
     /// True if it is short and made of words that many sentences have, so that anybody can say it about anything.
@@ -233,6 +226,12 @@ impl Patterns {
     }
 }
 
+/// True if words stand somewhere with which it says something else (`without` of its message).
+fn taken_back(pattern: &Pattern, tokens: &Tokens) -> bool {
+    let has = |run: &[String]| !run.is_empty() && (0..tokens.len()).any(|at| run_at(run, tokens, at));
+    pattern.message.without.iter().any(|text| has(&run_of(text)))
+}
+
 /// The words of a text, or of a part of one.
 fn run_of(text: &str) -> Vec<String> {
     Tokens::of(text).iter().map(str::to_owned).collect()
@@ -285,7 +284,7 @@ pub(super) fn said(tokens: &Tokens, about: &About) -> Vec<Said> {
         found = PATTERNS.near(tokens, about);
         // an event is known by its own words alone: others say as well that a session was disconnected
         let of_event = |message: &Message| message.to.first().is_some_and(|id| id.starts_with("event-"));
-        found.retain(|said| !said.message.generic && !of_event(said.message) && !said.message.normal);
+        found.retain(|said| !said.message.generic && !of_event(said.message) && !said.message.normal());
     }
     let all = found.clone();
     found.retain(|said| !PATTERNS.as_it_should_be(said, &all));

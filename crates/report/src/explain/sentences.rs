@@ -112,7 +112,7 @@ pub(super) fn message(message: &'static Message) -> Explained {
     let weak = message.confidence == codes::Sureness::Low;
     Explained {
         note: message.note.clone(),
-        normal: message.normal,
+        normal: message.normal(),
         causes: links
             .map(|link| Neighbour { id: link.to.clone(), meaning: title(&link.to), why: link.why.clone() })
             .collect(),
