@@ -15,6 +15,8 @@
 //!   alone     true where the words of a topic are enough, without Remote Desktop being named
 //!   rank      1: it hardly says what is wrong, 2: it narrows it, 3 (usual): it says so, 4: it names the cause
 //!   generic   other programs say so too: it counts only where nothing speaks of another program
+//!   normal    true where it says that something is as it should be: the output of a command on a sound machine
+//!   without   texts with which it says something else, wherever they stand
 //!   attested  false where the words are not from a source, as in a language that was put together from memory
 //!   run, why  a command that helps or tells more, and what it is for
 
@@ -35,10 +37,13 @@ const FILES: &[&str] = &[
     include_str!("../data/messages/azure.toml"),
     include_str!("../data/messages/entra.toml"),
     include_str!("../data/messages/events.toml"),
+    include_str!("../data/messages/event-texts.toml"),
     include_str!("../data/messages/names.toml"),
     include_str!("../data/messages/policies.toml"),
+    include_str!("../data/messages/roles.toml"),
     include_str!("../data/messages/rdp-settings.toml"),
     include_str!("../data/messages/outputs.toml"),
+    include_str!("../data/messages/outputs-well.toml"),
     include_str!("../data/messages/symptoms.toml"),
 ];
 
@@ -68,6 +73,10 @@ pub struct Message {
     pub rank: u8,
     /// Other programs say so too.
     pub generic: bool,
+    /// Whether it says that something is as it should be.
+    pub tells: Tells,
+    /// Texts with which it says something else.
+    pub without: Vec<String>,
     /// The words are from a source.
     pub attested: bool,
     /// Meaning, as a clause.
@@ -86,6 +95,22 @@ pub struct Message {
     pub sources: Vec<String>,
     /// How sure it is.
     pub confidence: Sureness,
+}
+
+/// Sort of news that a sentence is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tells {
+    /// Something is wrong, or may be.
+    Trouble,
+    /// Something is as it should be.
+    Health,
+}
+
+impl Message {
+    /// True if it says that something is as it should be.
+    pub fn normal(&self) -> bool {
+        self.tells == Tells::Health
+    }
 }
 
 #[derive(Deserialize)]
@@ -117,6 +142,10 @@ struct Own {
     rank: u8,
     #[serde(default)]
     generic: bool,
+    #[serde(default)]
+    normal: bool,
+    #[serde(default)]
+    without: Vec<String>,
     meaning: String,
     note: Option<String>,
     run: Option<String>,
@@ -146,6 +175,8 @@ struct Lead {
     rank: u8,
     #[serde(default)]
     generic: bool,
+    #[serde(default)]
+    without: Vec<String>,
     #[serde(default = "yes")]
     attested: bool,
 }
@@ -184,6 +215,8 @@ impl From<Own> for Message {
             alone: own.alone,
             rank: own.rank,
             generic: own.generic,
+            tells: if own.normal { Tells::Health } else { Tells::Trouble },
+            without: own.without,
             attested: true,
             meaning: own.meaning,
             note: own.note,
@@ -210,6 +243,8 @@ impl From<Lead> for Message {
             alone: lead.alone,
             rank: lead.rank,
             generic: lead.generic,
+            tells: Tells::Trouble,
+            without: lead.without,
             attested: lead.attested,
             meaning: String::new(),
             note: None,
@@ -279,6 +314,8 @@ mod tests {
                 message.says.is_empty() || message.generic || !message.program.is_empty() || !message.topics.is_empty()
             );
             assert_eq!(message.run.is_some(), message.why.is_some(), "{id}");
+            // what is as it should be says little, so that whatever is not stands before it, and has no cause
+            assert!(!message.normal() || message.rank == 1 && message.causes.is_empty(), "{id}");
         }
     }
 }

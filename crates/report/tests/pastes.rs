@@ -117,6 +117,76 @@ fn what_nothing_was_changed_for_keeps_its_figure() {
     keeps(&pastes(include_str!("gathered-fresh.toml")), 21);
 }
 
+/// Texts of every kind of program, written down and measured before they were answered.
+#[test]
+fn what_was_gathered_broadly_is_answered_right() {
+    let files = [include_str!("broad.toml"), include_str!("broad-unseen.toml")];
+    let later = [include_str!("broad-last.toml"), include_str!("broad-final.toml")];
+    let files = files.into_iter().chain(later);
+    are_answered_right(&files.flat_map(pastes).collect::<Vec<_>>());
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Commands {
+    command: Vec<Command>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Command {
+    text: String,
+    well: bool,
+    first: Vec<String>,
+}
+
+/// Outputs of commands: what is as it should be is said to be so and is headed by no failure, and the other outcome of
+/// the same command leads to its cause.
+#[test]
+fn outputs_of_commands_are_told_as_what_they_are() {
+    let mut wrong = Vec::new();
+    let commands = toml::from_str::<Commands>(include_str!("commands.toml")).unwrap().command;
+    assert!(commands.iter().filter(|command| command.well).count() >= 20 && commands.len() >= 45);
+    for command in &commands {
+        let answer = explain(&command.text).unwrap();
+        fits(&answer);
+        let first = answer.topics.first().and_then(|topic| topic.entries.first());
+        let right = first.is_some_and(|entry| command.first.contains(&entry.id) && entry.normal == command.well);
+        if !right {
+            let told = first.map(|entry| (entry.id.as_str(), entry.normal));
+            wrong.push(format!("{:?}: {told:?}, not {:?}", command.text.trim(), command.first));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Foreign {
+    foreign: Vec<String>,
+    bare: Vec<Bare>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Bare {
+    text: String,
+    first: Vec<String>,
+}
+
+/// Errors of other products are not known here; a line that names none of them is told as what it is.
+#[test]
+fn errors_of_other_products_get_no_answer() {
+    let list: Foreign = toml::from_str(include_str!("foreign.toml")).unwrap();
+    assert!(list.foreign.len() >= 50);
+    let first = |text: &str| told(&explain(text).unwrap()).0.into_iter().next();
+    let told: Vec<_> = list.foreign.iter().filter_map(|text| first(text).map(|id| format!("{id}: {text}"))).collect();
+    assert!(told.is_empty(), "{}", told.join("\n"));
+    for bare in &list.bare {
+        assert!(first(&bare.text).is_some_and(|id| bare.first.contains(&id)), "{}", bare.text);
+    }
+}
+
 #[track_caller]
 fn keeps(pastes: &[Paste], figure: usize) {
     let mut counts = [0; 4];

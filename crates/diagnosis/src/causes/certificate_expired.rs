@@ -9,6 +9,7 @@ use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
 use time::OffsetDateTime;
 
+use super::certificate_untrusted::vouched_otherwise;
 use super::remote_desktop_disabled;
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
@@ -83,7 +84,14 @@ fn past(date: OffsetDateTime, clock: OffsetDateTime) -> String {
     }
 }
 
+/// Expired by the client's clock it keeps out who has to know who the host is; others are warned.
 fn expired(case: Case<'_>) -> Option<Ground> {
+    let ground = past_its_end(case)?;
+    let refused = case.context.require_trust && !vouched_otherwise(case);
+    Some(if refused && ground.severity.is_none() { ground.severity(Severity::Blocking) } else { ground })
+}
+
+fn past_its_end(case: Case<'_>) -> Option<Ground> {
     let until = case.not_after()?;
     let clock = case.clock(until.id);
     let ours = case.context.at > until.value;
@@ -289,6 +297,18 @@ mod tests {
     fn expired_by_the_hosts_clock_alone_is_advisory() {
         let sketch = with_certificate(12).with(Fact::ClockOffset(400 * DAY));
         sketch.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Possible));
+    }
+
+    #[test]
+    fn blocking_for_a_client_that_has_to_know_who_the_host_is() {
+        let strict = || with_certificate(-12).require_trust();
+        strict().check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        strict().with(Fact::ClockOffset(0)).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Proven));
+        // Kerberos may show it who the host is
+        let named = host("server01.corp.example").nla().tls_up(TlsVersion::Tls13).certificate(-195, -12);
+        named.require_trust().check(&CAUSE, Expect::Present(Severity::Degrading, Confidence::Likely));
+        let by_its_own_clock = with_certificate(12).with(Fact::ClockOffset(400 * DAY)).require_trust();
+        by_its_own_clock.check(&CAUSE, Expect::Present(Severity::Advisory, Confidence::Possible));
     }
 
     #[test]

@@ -65,7 +65,7 @@ fn signs_itself(case: Case<'_>) -> Option<Ground> {
 
 /// True if Kerberos may show to the client who the host is, whatever its certificate: by CredSSP, of a member of a
 /// domain, that was asked for by its name.
-fn vouched_otherwise(case: Case<'_>) -> bool {
+pub(super) fn vouched_otherwise(case: Case<'_>) -> bool {
     let credssp = case.selected().is_none_or(|seen| seen.value.credssp()) && case.context.profile.protocols.credssp();
     credssp && case.name_typed() && case.domain_member() != Some(false)
 }

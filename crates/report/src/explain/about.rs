@@ -1,282 +1,55 @@
 //! Decides what a text speaks of: Remote Desktop, another program, or nothing in particular. A number or an everyday
 //! word is only told as ours where the words around it carry that.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::LazyLock;
+
+use serde::Deserialize;
 
 use diagnosis::codes::{self, Code, Entry};
 
 use super::tokens::Tokens;
 use crate::search::terms;
 
-/// Words of other programs. With one of them in the text, a sentence that anybody can say is not about Remote Desktop.
-const FOREIGN: &[&str] = &[
-    "psql",
-    "postgres",
-    "postgresql",
-    "mysql",
-    "mariadb",
-    "redis",
-    "mongodb",
-    "mongo",
-    "curl",
-    "wget",
-    "npm",
-    "yarn",
-    "docker",
-    "kubectl",
-    "kubernetes",
-    "pod",
-    "git",
-    "github",
-    "nginx",
-    "apache",
-    "smtp",
-    "imap",
-    "postfix",
-    "ssh",
-    "sshd",
-    "scp",
-    "sftp",
-    "rsync",
-    "kafka",
-    "elasticsearch",
-    "rabbitmq",
-    "jdbc",
-    "tns",
-    "maven",
-    "gradle",
-    "pip",
-    "cargo",
-    "ldapsearch",
-    "fetch",
-    "axios",
-    "grpc",
-    "telnet",
-    "ftp",
-    "sqlstate",
-    "odbc",
-    "sqlserver",
-    "sql",
-    "vnc",
-    "tigervnc",
-    "ultravnc",
-    "realvnc",
-    "tightvnc",
-    "vncviewer",
-    "winrm",
-    "zoom",
-    "teamviewer",
-    "anydesk",
-    "outlook",
-    "steam",
-    "skype",
-    "teams",
-    "sharepoint",
-    "onedrive",
-    "webex",
-    "slack",
-    "rustdesk",
-    "parsec",
-    "nomachine",
-    "spooler",
-    "printer",
-    "bluetooth",
-    "minecraft",
-    "whatsapp",
-    "netflix",
-    "xbox",
-    "playstation",
-    "vpnc",
-    "openvpn",
-    "wireguard",
-    "cisco",
-    "anyconnect",
-    "citrix",
-    "vmware",
-    "horizon",
-    "matlab",
-    "autocad",
-    "sysmon",
-    "windowsupdateclient",
-    "bugcheck",
-    "bluescreen",
-    "uart",
-    "firmware",
-];
-/// Words of other programs in pairs, each with the word before it.
-const FOREIGN_IN_TWO: &[(&str, &str)] =
-    &[("net", "use"), ("net", "view"), ("rfb", "protocol"), ("application", "error")];
-/// Ports of other services.
-const FOREIGN_PORTS: &[&str] = &[
-    "21", "22", "23", "25", "53", "80", "110", "143", "389", "443", "445", "587", "636", "993", "1433", "1521", "3000",
-    "3306", "5000", "5432", "5672", "6379", "6443", "8000", "8080", "8443", "9092", "9200", "27017",
-];
-/// Words that say that it is about Remote Desktop.
-const OURS: &[&str] = &[
-    "rdp",
-    "3389",
-    "freerdp",
-    "xfreerdp",
-    "xfreerdp3",
-    "wlfreerdp",
-    "mstsc",
-    "guacd",
-    "guacamole",
-    "remmina",
-    "xrdp",
-    "rdesktop",
-    "ironrdp",
-    "termservice",
-    "rdpclient",
-    "mremoteng",
-    "krdc",
-    "krdp",
-    "krdpserver",
-    "wfreerdp",
-    "vmconnect",
-    "termsrv",
-    "libxrdp",
-    "sesman",
-];
-/// Words of ours in pairs, each with the word before it.
-const OURS_IN_TWO: &[(&str, &str)] = &[
-    ("remote", "desktop"),
-    ("the", "desktop"),
-    ("remote", "computer"),
-    ("remote", "pc"),
-    ("remote", "session"),
-    ("terminal", "server"),
-    ("terminal", "services"),
-    ("session", "host"),
-    ("rds", "farm"),
-    ("rds", "host"),
-    ("rd", "gateway"),
-    ("network", "level"),
-    ("windows", "365"),
-    ("cloud", "pc"),
-    ("virtual", "desktop"),
-    ("remote", "login"),
-    ("connection", "broker"),
-    ("escritorio", "remoto"),
-    ("desktop", "remoto"),
-    ("bureau", "distance"),
-    ("uzak", "masaustu"),
-    ("pulpit", "zdalny"),
-    ("рабочии", "стол"),
-    ("远程", "程桌"),
-    ("遠端", "端桌"),
-    ("デス", "スク"),
-    ("원격", "데스크톱"),
-];
-/// Words of ours that make no text with another program in it one about Remote Desktop.
-const OURS_BESIDE: &[&str] = &[
-    "nla",
-    "credssp",
-    "termdd",
-    "schannel",
-    "remotedesktop",
-    "remotecomputer",
-    "remotedesktopverbindung",
-    "terminalservices",
-    "localsessionmanager",
-    "remoteconnectionmanager",
-    "rdpcorets",
-    "rdpwrap",
-    "rdgateway",
-    "tsgateway",
-    "rdweb",
-    "remoteapp",
-    "wvd",
-    "avd",
-    "errinfo",
-    "errconnect",
-];
-/// Words that stand beside any number and any message, as stems.
-const NEUTRAL: &[&str] = &[
-    "error",
-    "errorcode",
-    "code",
-    "rd",
-    "rds",
-    "cod",
-    "codig",
-    "codic",
-    "kod",
-    "extend",
-    "message",
-    "messag",
-    "fail",
-    "failed",
-    "failur",
-    "problem",
-    "issue",
-    "window",
-    "microsoft",
-    "computer",
-    "pc",
-    "server",
-    "client",
-    "service",
-    "servic",
-    "user",
-    "host",
-    "system",
-    "network",
-    "event",
-    "eventid",
-    "id",
-    "source",
-    "sourc",
-    "log",
-    "level",
-    "warn",
-    "warning",
-    "information",
-    "informat",
-    "info",
-    "number",
-    "reason",
-    "status",
-    "statu",
-    "value",
-    "valu",
-    "result",
-    "mean",
-    "explain",
-    "exit",
-    "return",
-    "get",
-    "got",
-    "see",
-    "show",
-    "help",
-    "fix",
-    "solv",
-    "please",
-    "pleas",
-    "connect",
-    "disconnect",
-    "session",
-    "remot",
-    "remote",
-    "desktop",
-    "ereigni",
-    "ereignis",
-    "grund",
-    "quelle",
-    "winevent",
-    "unknown",
-    "app",
-    "windows",
-    "hex",
-    "decimal",
-    "try",
-    "again",
-    "why",
-    "say",
-    "said",
-    "time",
-];
+/// Words of `data/subjects.toml`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Subjects {
+    foreign: HashSet<String>,
+    foreign_in_two: Pairs,
+    foreign_begins: Vec<String>,
+    foreign_ports: HashSet<String>,
+    ours: HashSet<String>,
+    ours_in_two: Pairs,
+    perhaps_in_two: Pairs,
+    perhaps: HashSet<String>,
+    neutral: HashSet<String>,
+}
+
+/// Two words that stand beside each other: to the second one all that can stand before it.
+#[derive(Deserialize)]
+#[serde(from = "Vec<String>")]
+struct Pairs(HashMap<String, Vec<String>>);
+
+impl From<Vec<String>> for Pairs {
+    fn from(written: Vec<String>) -> Self {
+        let mut pairs: HashMap<String, Vec<String>> = HashMap::new();
+        for (first, second) in written.iter().filter_map(|two| two.split_once(' ')) {
+            pairs.entry(second.to_owned()).or_default().push(first.to_owned());
+        }
+        Self(pairs)
+    }
+}
+
+impl Pairs {
+    fn has(&self, before: &str, word: &str) -> bool {
+        self.0.get(word).is_some_and(|firsts| firsts.iter().any(|first| first == before))
+    }
+}
+
+static SUBJECTS: LazyLock<Subjects> =
+    LazyLock::new(|| toml::from_str(include_str!("../../data/subjects.toml")).expect("a test reads it"));
+
 /// Share of the words beside the number of an event that have to be about it.
 const OF_EVENT: usize = 3;
 /// Up to this many words the whole text is what stands beside a number.
@@ -300,19 +73,12 @@ pub(super) struct About {
 impl About {
     /// Looks at the words of a text.
     pub(super) fn of(text: &str, tokens: &Tokens) -> Self {
-        let strict = strict(tokens);
-        let pairs = || {
-            let mut before = "";
-            tokens.iter().any(|word| {
-                let two = OURS_IN_TWO.contains(&(before, word));
-                before = word;
-                two || OURS_BESIDE.contains(&word)
-            })
-        };
+        let named = Named::in_words(tokens);
+        let other = named.foreign || shares(tokens) || text.split_whitespace().any(names_port);
         let long = tokens.len() > SHORT;
         Self {
-            foreign: foreign(text, tokens),
-            ours: strict || pairs(),
+            foreign: other && !named.ours,
+            ours: named.ours || named.perhaps,
             content: if long { HashSet::new() } else { content(text) },
             long,
         }
@@ -345,7 +111,7 @@ impl About {
 fn content(text: &str) -> HashSet<String> {
     let end = (0..=text.len().min(COMPARED)).rev().find(|&at| text.is_char_boundary(at)).unwrap_or(0);
     let number = |term: &str| term.starts_with(|letter: char| letter.is_ascii_digit()) || term.chars().count() < 2;
-    terms(&text[..end]).into_iter().filter(|term| !NEUTRAL.contains(&term.as_str()) && !number(term)).collect()
+    terms(&text[..end]).into_iter().filter(|term| !SUBJECTS.neutral.contains(term) && !number(term)).collect()
 }
 
 /// The words of a code, as stems.
@@ -365,6 +131,7 @@ pub(super) fn provided(lower: &str) -> Option<Vec<&'static str>> {
     // those of lines without numbers are names of programs
     let ours = codes::all().filter(|entry| entry.family.events && entry.family.id != "event-programs");
     let ours = ours.filter_map(|entry| entry.code.provider.as_deref().zip(Some(entry.family.words.is_empty())));
+    let ours: BTreeSet<(&str, bool)> = ours.collect();
     let mut named: Vec<&'static str> = Vec::new();
     let words: HashSet<&str> =
         lower.split(|letter: char| !letter.is_alphanumeric() && !"-_.".contains(letter)).collect();
@@ -388,19 +155,33 @@ pub(super) fn provided(lower: &str) -> Option<Vec<&'static str>> {
     (!named.is_empty() || microsoft || source).then_some(named)
 }
 
-/// The text speaks of another program, and not of Remote Desktop.
-fn foreign(text: &str, tokens: &Tokens) -> bool {
-    if strict(tokens) {
-        return false;
+/// Programs that the words of a text name.
+#[derive(Default)]
+struct Named {
+    ours: bool,
+    perhaps: bool,
+    foreign: bool,
+}
+
+impl Named {
+    fn in_words(tokens: &Tokens) -> Self {
+        let known = &*SUBJECTS;
+        let mut named = Self::default();
+        let mut before = "";
+        for word in tokens.iter() {
+            // a name of theirs in the source code has their name as a part: `xrdp_wm_log_msg`
+            let ours = known.ours_in_two.has(before, word) || word.split('_').any(|part| known.ours.contains(part));
+            named.ours |= ours;
+            named.perhaps |= known.perhaps_in_two.has(before, word) || known.perhaps.contains(word);
+            let begins = |begin: &String| word.starts_with(begin.as_str());
+            named.foreign |= before == "port" && known.foreign_ports.contains(word)
+                || known.foreign.contains(word)
+                || known.foreign_in_two.has(before, word)
+                || known.foreign_begins.iter().any(begins);
+            before = word;
+        }
+        named
     }
-    let mut before = "";
-    let other = tokens.iter().any(|word| {
-        let port = before == "port" && FOREIGN_PORTS.contains(&word);
-        let two = FOREIGN_IN_TWO.contains(&(before, word));
-        before = word;
-        port || two || FOREIGN.contains(&word)
-    });
-    other || shares(tokens) || text.split_whitespace().any(names_port)
 }
 
 /// True for words of `net` about file shares: "System error 1326 has occurred".
@@ -413,24 +194,13 @@ fn shares(tokens: &Tokens) -> bool {
     })
 }
 
-/// Remote Desktop is named by its own words.
-fn strict(tokens: &Tokens) -> bool {
-    let mut before = "";
-    tokens.iter().any(|word| {
-        let desktop = word == "desktop" && matches!(before, "remote" | "the");
-        before = word;
-        // a name of theirs in the source code has their name as a part: `xrdp_wm_log_msg`
-        desktop || word.split('_').any(|part| OURS.contains(&part))
-    })
-}
-
 /// An address with the port of another service: `127.0.0.1:5432`, `db.example:3306`.
 fn names_port(word: &str) -> bool {
     let Some((host, port)) = word.trim_end_matches([':', ',', '.']).rsplit_once(':') else { return false };
     let port = port.trim_end_matches(|letter: char| !letter.is_ascii_digit());
     let host = host.rsplit(['/', '@']).next().unwrap_or_default();
     let host = host.trim_start_matches(|letter: char| !letter.is_ascii_alphanumeric());
-    FOREIGN_PORTS.contains(&port) && (host.contains('.') || host == "localhost") && !host.contains(':')
+    SUBJECTS.foreign_ports.contains(port) && (host.contains('.') || host == "localhost") && !host.contains(':')
 }
 
 #[cfg(test)]

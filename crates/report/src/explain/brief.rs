@@ -2,7 +2,7 @@
 
 use diagnosis::codes::{Mark, Sureness};
 
-use super::human::{MATCHED, decimal, nothing, unknown};
+use super::human::{MATCHED, decimal, nothing, unknown, well};
 use super::{Answer, Explained, Topic};
 use crate::format::Style;
 use crate::human::{Paper, clipped};
@@ -84,7 +84,7 @@ fn lines(first: &str, text: &str, style: Style, most: usize) -> Vec<String> {
 
 fn meaning(entry: &Explained) -> String {
     let cause = entry.kind == "cause";
-    let normal = if entry.normal { "; this is normal" } else { "" };
+    let normal = well(entry);
     let weak = |words: &&str| [Mark::Mem, Mark::Inf].iter().any(|mark| mark.words() == *words);
     let doubts: Vec<&str> = entry.sources.iter().map(String::as_str).filter(weak).collect();
     let low = entry.confidence == Some(Sureness::Low);

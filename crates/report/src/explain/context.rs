@@ -6,6 +6,7 @@ use diagnosis::codes;
 use diagnosis::codes::{Entry, Family, readings};
 
 use super::about::{About, provided};
+use super::numbering::{Numbering, spoken_of};
 use super::read::{Number, Read};
 
 /// Numbers beyond which each distinct one is looked at only once.
@@ -90,7 +91,9 @@ const DIALOG: [&str; 9] = [
     "код ошибки",
 ];
 /// Words before a number in hexadecimal that is a field of the protocol or of the program, and no code.
-const FIELDS: [&str; 18] = [
+const FIELDS: [&str; 20] = [
+    "checkpoint",
+    "wait_hint",
     "flags",
     "flag",
     "chan_id",
@@ -177,8 +180,8 @@ pub(super) struct Context<'a> {
     events: Events,
     /// True if there are so few words that all of them are meant.
     pub(super) few: bool,
-    /// FreeRDP or a program around it is named.
-    freerdp: bool,
+    /// Those who have numbers of their own, as far as they are named.
+    spoken_of: Vec<Numbering>,
 }
 
 /// A number that something calls a code.
@@ -210,7 +213,6 @@ impl<'a> Context<'a> {
         if event && !provider {
             families.extend(codes::families().iter().filter(|family| family.events));
         }
-        let freerdp = read.lower.contains("freerdp");
         let short = read.count <= ONE_EVENT;
         let providers = if event || short { provided(&read.lower) } else { None };
         let event = event || providers.as_ref().is_some_and(|named| !named.is_empty());
@@ -219,7 +221,13 @@ impl<'a> Context<'a> {
             (false, true) => Events::Any,
             (false, false) => Events::None,
         };
-        Self { about, providers, families, events, few: read.count <= FEW_WORDS, freerdp }
+        let spoken_of = spoken_of(read, &words);
+        Self { about, providers, families, events, few: read.count <= FEW_WORDS, spoken_of }
+    }
+
+    /// True if they are named.
+    pub(super) fn speaks_of(&self, who: Numbering) -> bool {
+        self.spoken_of.contains(&who)
     }
 
     /// True if it is about an event.
@@ -268,7 +276,8 @@ pub(super) fn candidates<'a>(read: &'a Read, context: &Context<'_>) -> Vec<Candi
         });
     }
     if context.event() && read.count <= ONE_EVENT {
-        return all.into_iter().map(|number| plain(number, 62)).collect();
+        let code = |number: &&Number| number.hex || !of_field(number, context);
+        return all.into_iter().filter(code).map(|number| plain(number, 62)).collect();
     }
     let mut kept: Vec<Candidate<'a>> = all.iter().filter_map(|number| marked(number, read, context)).collect();
     let beside = |number: &&Number| !number.before.chars().any(char::is_alphanumeric) && read.numbers.len() > 1;
@@ -306,7 +315,7 @@ fn of_another(number: &Number, context: &Context<'_>) -> bool {
     let ended = ["exit code", "exit status", "exited with", "exited with code", "exited with status"];
     let killed = KILLED.contains(&number.value) && ended.iter().any(|words| line.ends_with(words));
     let net = line.ends_with("system error") && number.after.trim_start().starts_with("has occurred");
-    !context.freerdp && killed || net || of_registry(number)
+    !context.speaks_of(Numbering::FreeRdp) && killed || net || of_registry(number)
 }
 
 /// The number is what a value of the registry holds, or stands in its path: no value of the registry is a code.
@@ -346,13 +355,13 @@ fn marked<'a>(number: &'a Number, read: &Read, context: &Context<'_>) -> Option<
     let exit = ["exit code", "exit status", "exited with", "exit value", "status code"].contains(&two.as_str())
         || ["exit", "exitcode", "rc", "returned", "returns"].contains(&last)
         || number.line().contains("exit status");
-    if exit && (context.freerdp || number.value >= 128 && two != "status code") {
+    if exit && (context.speaks_of(Numbering::FreeRdp) || number.value >= 128 && two != "status code") {
         return of_list(number, 64, "xfreerdp-exit").filter(|_| context.about.bare());
     }
     if exit || counted(number) {
         return None;
     }
-    if context.freerdp && of_freerdp(number) {
+    if context.speaks_of(Numbering::FreeRdp) && of_freerdp(number) {
         return of_list(number, 74, "freerdp");
     }
     if context.event() && !number.hex && (EVENT.contains(&last) || context.lists(last)) {
@@ -452,6 +461,14 @@ fn counted(number: &Number) -> bool {
     }
     let words = number.words();
     words.iter().rev().take(2).any(|word| COUNTED.contains(word)) && !extended(number)
+}
+
+/// It is the value of a field that is no code: `TYPE : 30`, `Logon Type: 10`.
+fn of_field(number: &Number, context: &Context<'_>) -> bool {
+    let named = number.line().trim_end().ends_with([':', '=']);
+    let words = number.words();
+    let last = words.last().copied().unwrap_or_default();
+    named && !last.is_empty() && !labelled(number) && !EVENT.contains(&last) && !context.lists(last)
 }
 
 /// It stands in brackets behind a name, and is a number of that name's own list: `ConnectionBroken (267)`.

@@ -19,6 +19,9 @@ const CODED: [&str; 8] = ["reason", "error", "code", "status", "alert", "value",
 
 /// Reads the events in a text; none if it is no XML of events.
 pub(super) fn events(text: &str) -> Vec<Event> {
+    if !text.contains('<') {
+        return Vec::new();
+    }
     let lower = text.to_lowercase();
     lower.split("<event ").flat_map(|part| part.split("<event>")).filter_map(event).take(MOST).collect()
 }

@@ -8,7 +8,8 @@ use diagnosis::codes::{Entry, Reading, readings};
 use super::about::About;
 use super::context::{Candidate, Context, candidates, extended, labelled};
 use super::event::{Event, events};
-use super::names::{named, packed};
+use super::names::{in_gateway, in_kerberos, named, nearest, packed};
+use super::numbering::Numbering;
 use super::read::{Number, Read, read};
 
 /// Most numbers and names of one text that are explained.
@@ -53,8 +54,10 @@ pub(super) fn subjects(text: &str, about: &About) -> Vec<Subject> {
         let again = |subject: &Subject| subject.parts.is_empty() && subject.ids().any(|id| known.contains(&id));
         let numbers = numbered(&read, about).into_iter().filter(|subject| !again(subject)).collect::<Vec<_>>();
         // another program has its own errors by these numbers, and its own alerts of TLS
-        let of_system = |subject: &Subject| subject.ids().any(|id| id.starts_with("errno/"));
-        let named = named.into_iter().filter(|subject| !about.foreign || !of_system(subject));
+        let anybodys = |subject: &Subject| {
+            subject.ids().any(|id| ["errno/", "tls-alert/"].iter().any(|list| id.starts_with(list)))
+        };
+        let named = named.into_iter().filter(|subject| !about.foreign || !anybodys(subject));
         let packed = if about.foreign { Vec::new() } else { packed(text) };
         named.chain(packed).chain(numbers).collect()
     } else {
@@ -113,7 +116,10 @@ fn numbered(read: &Read, about: &About) -> Vec<Subject> {
         pair.is_none_or(|(a, b)| !std::ptr::eq(a, candidate.number) && !std::ptr::eq(b, candidate.number))
     });
     // 0 is no code beside another one, or beside words
-    let rest = rest.filter(|candidate| candidate.number.value != 0 || numbers.len() == 1 && context.few);
+    let meant = |number: &Number| read.count == 0 || labelled(number) || !context.families.is_empty();
+    let rest = rest.filter(|candidate| {
+        candidate.number.value != 0 || numbers.len() == 1 && context.few && meant(candidate.number)
+    });
     subjects.extend(rest.map(|candidate| single(candidate, &context)));
     subjects
 }
@@ -190,8 +196,13 @@ fn single(candidate: &Candidate<'_>, context: &Context<'_>) -> Subject {
     let hearsay = |reading: &Reading| reading.entry.weak() || reading.entry.code.client.is_some();
     found.sort_by_key(|reading| {
         let place = listed(reading);
-        (outside(reading) && place.is_none(), place.unwrap_or(usize::MAX), hearsay(reading))
+        let of_this = context.speaks_of(Numbering::OtherClient) && reading.entry.code.client.is_some();
+        (!of_this, outside(reading) && place.is_none(), place.unwrap_or(usize::MAX), hearsay(reading))
     });
+    found.splice(
+        0..0,
+        Some(number).filter(|number| context.speaks_of(Numbering::Kerberos) && labelled(number)).and_then(in_kerberos),
+    );
     // text that can be a word is one, unless it is known as a number
     let unknown = (found.is_empty() && number.plain && !dropped).then_some(number.value);
     // of the few words beside an event, one names its log
@@ -245,12 +256,6 @@ fn all_readings(number: &Number, context: &Context<'_>) -> Vec<Reading> {
         }
     }
     found
-}
-
-/// Reads a gateway's short number, as some write it.
-fn in_gateway(number: &Number) -> Option<Reading> {
-    let entry = codes::find("gateway", 0x300_0000_u32.checked_add(number.value)?)?;
-    Some(Reading { entry, read_as: Some(format!("0x3000000 and {:#x}", number.value)) })
 }
 
 /// Reads a line of a log: the first number that is an event, then the codes that it carries. `None` without an event.
@@ -307,21 +312,6 @@ fn carried_by(number: &Number, carried: &[&str]) -> Option<Subject> {
     let text = number.text.clone();
     (!readings.is_empty() && number.value != 0)
         .then(|| Subject { text, readings, ..Subject::default() }.weighed(EVENT - 2))
-}
-
-/// Lists the codes whose numbers are nearest, and those that differ in one digit.
-fn nearest(number: u32) -> Vec<Entry> {
-    let mut known: Vec<Entry> = codes::all()
-        .filter(|entry| !entry.family.events && !entry.family.named && entry.code.extended.is_none())
-        .collect();
-    let slip = |entry: &Entry| {
-        let (one, other) = (format!("{number:X}"), format!("{:X}", entry.code.number));
-        let differ = one.bytes().zip(other.bytes()).filter(|(a, b)| a != b).count();
-        !(one.len() == other.len() && one.len() > 2 && differ == 1)
-    };
-    known.sort_by_cached_key(|entry| (slip(entry), entry.code.number.abs_diff(number)));
-    known.truncate(if known.first().is_some_and(slip) { 1 } else { 3 });
-    known
 }
 
 #[cfg(test)]
@@ -435,7 +425,7 @@ mod tests {
         assert_eq!(best("AtClientWinsockFDCLOSE"), ["disconnect/0x904"]);
         assert_eq!(best("handshake_failure"), ["tls-alert/40"]);
         let all = found("LOGON_FAILURE").remove(0);
-        assert_eq!(all, ["disconnect/0x807", "ntstatus/0xC000006D", "rdstls/0x52E"]);
+        assert_eq!(all, ["disconnect/0x807", "ntstatus/0xC000006D", "win32/1326", "rdstls/0x52E"]);
         assert_eq!(found("failure"), Vec::<Vec<String>>::new());
     }
 

@@ -75,13 +75,22 @@ pub(super) fn unknown(paper: &mut Paper, topic: &Topic) {
     }
 }
 
+/// The end of a meaning where nothing is wrong.
+pub(super) fn well(entry: &Explained) -> &'static str {
+    match (entry.normal, entry.kind.as_str()) {
+        (false, _) => "",
+        (true, "message") => ": that is as it should be",
+        (true, _) => "; this is normal",
+    }
+}
+
 fn full(paper: &mut Paper, topic: &Topic, entry: &Explained) {
     let read = entry.read_as.as_ref().map(|words| format!(", {words}")).unwrap_or_default();
     let number = entry.number.filter(|_| entry.kind == "code").map(|n| decimal(n, &topic.text)).unwrap_or_default();
     let name = entry.name.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
     let title = paper.bold(&entry.id);
     paper.line(&format!("{title} ({}{number}{name}{read})", entry.title));
-    paper.wrapped("  ", &format!("{}{}.", capital(&entry.meaning), if entry.normal { "; this is normal" } else { "" }));
+    paper.wrapped("  ", &format!("{}{}.", capital(&entry.meaning), well(entry)));
     if let Some(client) = &entry.client {
         paper.wrapped("  client: ", &format!("{client}."));
     }

@@ -3,10 +3,10 @@
 //!
 //! `read.rs` finds numbers and words, `event.rs` reads events as XML, `context.rs` interprets the words beside numbers,
 //! `about.rs` decides what the text speaks of, `trouble.rs` whether it tells of trouble, `names.rs` knows the names of
-//! codes, `find.rs` decides what is meant; `tokens.rs` and `said.rs` find sentences, `dialogs.rs` dialogs in other
-//! languages, `symptoms.rs` everyday words, `sentences.rs` interprets all three; `named.rs` knows everything with a
-//! name of its own, `human.rs` writes the answer for a terminal. Each thing found has a score: the one that says most
-//! leads. No machine is asked anything.
+//! codes, `numbering.rs` whose numbers they may be, `find.rs` decides what is meant; `tokens.rs` and `said.rs` find
+//! sentences, `dialogs.rs` dialogs in other languages, `symptoms.rs` everyday words, `sentences.rs` interprets all
+//! three; `named.rs` knows everything with a name of its own, `human.rs` writes the answer for a terminal. Each thing
+//! found has a score: the one that says most leads. No machine is asked anything.
 
 mod about;
 mod answer;
@@ -18,6 +18,7 @@ mod find;
 pub mod human;
 mod named;
 mod names;
+mod numbering;
 mod read;
 mod said;
 mod sentences;
@@ -40,6 +41,8 @@ use trouble::nothing_wrong;
 
 /// Most bytes of a question that are read.
 pub const LIMIT: usize = 2 * 1024 * 1024;
+/// Score up to which a sentence says hardly anything.
+const LITTLE: u8 = 34;
 /// How many topics an answer has.
 const MOST: usize = 8;
 /// How many of a topic's first entries count as told.
@@ -89,6 +92,19 @@ pub fn explain(question: &str) -> Result<Answer, QuestionError> {
     }
     found.extend(subjects.iter().map(|subject| Found { score: subject.score, topic: topic(subject) }));
     found.sort_by_key(|found| std::cmp::Reverse(found.score));
+    // a dialog that is put together says more than a sentence that says hardly anything
+    let little = found.first().is_some_and(|best| best.score <= LITTLE && !normal(&best.topic));
+    if little && let Some(message) = dialogs::dialog(question, &about) {
+        found.insert(0, Found { score: LITTLE, topic: sentences::dialog(message, question) });
+    }
+    // a sound output beside words of trouble: the words are the question
+    let well = found.first().is_some_and(|best| normal(&best.topic));
+    if well
+        && trouble::states_trouble(question)
+        && let Some(message) = symptoms::symptom(question, &tokens, &about)
+    {
+        found.insert(0, Found { score: LITTLE, topic: sentences::symptom(message, question) });
+    }
     let mut topics = merged(found);
     if topics.iter().all(|topic| topic.entries.is_empty()) {
         let dialog = || dialogs::dialog(question, &about).map(|message| sentences::dialog(message, question));
@@ -113,6 +129,11 @@ pub fn explain(question: &str) -> Result<Answer, QuestionError> {
         known: topics.iter().any(|topic| !topic.entries.is_empty()),
         topics,
     })
+}
+
+/// True if it says that something is as it should be: the output of a command, not an event of a sound connection.
+fn normal(topic: &Topic) -> bool {
+    topic.entries.first().is_some_and(|entry| entry.normal && entry.kind == "message")
 }
 
 /// Something that was found, and how much it says, from 0 to 100.

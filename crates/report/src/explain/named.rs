@@ -13,7 +13,7 @@ use super::trouble::states_trouble;
 use super::{Explained, Measurement, Neighbour, Topic, sentences};
 use crate::guides::{self, Guide};
 use crate::messages;
-use crate::search::{self, Index};
+use crate::search::{self, Index, LONGEST_QUERY};
 use crate::words::capital;
 
 /// Hits of a search that are shown.
@@ -133,6 +133,8 @@ fn searched(question: &str, about: &About, beside: bool) -> Option<Topic> {
         return None;
     }
     let message = pasted(question);
+    // the search reads no more, so no more of it is compared with what was found
+    let question = question.char_indices().nth(LONGEST_QUERY).map_or(question, |(end, _)| &question[..end]);
     let (covered, fits) = if message { (COVERED_OF_MESSAGE, FITS_MESSAGE) } else { (COVERED, FITS) };
     let hits = INDEX.find(question, HITS).into_iter();
     // of a single word the field may have many entries, so that none of them fits well
@@ -201,10 +203,13 @@ fn pasted(question: &str) -> bool {
         "failure",
     ];
     let question = question.trim();
-    let words = question.split_whitespace().count();
+    let words = question.split_whitespace().take(TYPED + 1).count();
+    if words > TYPED || question.contains('\n') {
+        return true;
+    }
     let lower = question.to_lowercase();
     let wrong = words > 4 && WENT_WRONG.iter().any(|word| lower.contains(word));
-    words > TYPED || question.contains('\n') || wrong || words > 4 && question.ends_with(['.', '!'])
+    wrong || words > 4 && question.ends_with(['.', '!'])
 }
 
 /// The guides that are nearest to words of which nothing is known; none where they share hardly a word.
@@ -240,8 +245,8 @@ pub(super) fn typed(question: &str, told: &[Topic], about: &About) -> Option<Top
 pub(super) fn claimed(question: &str) -> Option<Topic> {
     let names_a_code =
         |word: &str| ["code", "error", "extend", "event"].iter().any(|part| word.to_lowercase().contains(part));
-    let words =
-        question.split_whitespace().filter(|word| word.chars().all(char::is_alphabetic) && !names_a_code(word)).count();
+    let words = question.split_whitespace().filter(|word| word.chars().all(char::is_alphabetic) && !names_a_code(word));
+    let words = words.take(MOST_WORDS + 1).count();
     if !(2..=MOST_WORDS).contains(&words) {
         return None;
     }

@@ -8,6 +8,7 @@ use diagnosis::codes;
 use diagnosis::codes::{Entry, Reading};
 
 use super::find::{Subject, plain};
+use super::read::Number;
 
 /// Score of a name from a specification.
 const NAME: u8 = 72;
@@ -15,6 +16,8 @@ const NAME: u8 = 72;
 const ALERT: u8 = 64;
 /// Names of codes that are words of English, in lower case.
 const ENGLISH: [&str; 1] = ["unsupported"];
+/// Base of the numbers of Kerberos in the table of MIT krb5, -1765328384.
+const KERBEROS: u32 = 0x96C7_3A00;
 /// How many alerts of one text are told.
 const MOST: usize = 8;
 
@@ -88,4 +91,31 @@ pub(super) fn packed(text: &str) -> Vec<Subject> {
         Some(subject.weighed(ALERT))
     });
     alerts.take(MOST).collect()
+}
+
+/// Reads a gateway's short number, as some write it.
+pub(super) fn in_gateway(number: &Number) -> Option<Reading> {
+    let entry = codes::find("gateway", 0x300_0000_u32.checked_add(number.value)?)?;
+    Some(Reading { entry, read_as: Some(format!("0x3000000 and {:#x}", number.value)) })
+}
+
+/// Reads a number that Kerberos has on the wire, as the events of a domain controller show it: `Failure Code: 0x18`.
+pub(super) fn in_kerberos(number: &Number) -> Option<Reading> {
+    let entry = codes::find("kerberos", KERBEROS.checked_add(number.value)?)?;
+    Some(Reading { entry, read_as: Some(format!("{} in the protocol", number.value)) })
+}
+
+/// Lists the codes whose numbers are nearest, and those that differ in one digit.
+pub(super) fn nearest(number: u32) -> Vec<Entry> {
+    let mut known: Vec<Entry> = codes::all()
+        .filter(|entry| !entry.family.events && !entry.family.named && entry.code.extended.is_none())
+        .collect();
+    let slip = |entry: &Entry| {
+        let (one, other) = (format!("{number:X}"), format!("{:X}", entry.code.number));
+        let differ = one.bytes().zip(other.bytes()).filter(|(a, b)| a != b).count();
+        !(one.len() == other.len() && one.len() > 2 && differ == 1)
+    };
+    known.sort_by_cached_key(|entry| (slip(entry), entry.code.number.abs_diff(number)));
+    known.truncate(if known.first().is_some_and(slip) { 1 } else { 3 });
+    known
 }

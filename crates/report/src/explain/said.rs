@@ -13,6 +13,8 @@ const GAP: usize = 16;
 /// How much of the weight of a sentence a line has to hold to be it. A test measures how near texts about other things
 /// come.
 const NEAR: f64 = 0.8;
+/// Share that is enough where Remote Desktop is named.
+const NEAR_OURS: f64 = 0.7;
 /// The least weight of what they have in common, so that short sentences of common words are found word for word alone.
 const WEIGHT: f64 = 9.0;
 /// The fewest words that they have in common.
@@ -43,6 +45,8 @@ pub(super) struct Said {
     pub(super) exact: bool,
     /// How many words it has: of two that are found, the longer one says more.
     pub(super) words: usize,
+    /// Place of its pattern among all.
+    number: usize,
 }
 
 struct Pattern {
@@ -75,8 +79,7 @@ static PATTERNS: LazyLock<Patterns> = LazyLock::new(Patterns::new);
 impl Patterns {
     fn new() -> Self {
         let one = |message: &'static Message, text: &str| {
-            let run = |part: &str| Tokens::of(part).iter().map(str::to_owned).collect::<Vec<_>>();
-            let runs: Vec<Vec<String>> = text.split('*').map(run).filter(|run| !run.is_empty()).collect();
+            let runs: Vec<Vec<String>> = text.split('*').map(run_of).filter(|run| !run.is_empty()).collect();
             let distinct: BTreeSet<&String> = runs.iter().flatten().collect();
             let weights = distinct.into_iter().map(|word| (word.clone(), 0.0)).collect();
             Pattern { message, words: runs.iter().map(Vec::len).sum(), runs, weights, whole: 0.0 }
@@ -120,6 +123,7 @@ impl Patterns {
                 let pattern = &self.all[number];
                 if !seen.contains(&number)
                     && stands(pattern, tokens, start)
+                    && !taken_back(pattern, tokens)
                     && (about.ours || !self.everyday(number) || fills(pattern, tokens, start))
                 {
                     seen.insert(number);
@@ -128,11 +132,21 @@ impl Patterns {
                         exact: true,
                         words: pattern.words,
                         message: pattern.message,
+                        number,
                     });
                 }
             }
         }
         found
+    }
+
+    /// True if another one that was found has all its words in it, and says that they are as they should be: the name
+    /// of a setting leads nowhere where its value is the right one.
+    fn as_it_should_be(&self, said: &Said, found: &[Said]) -> bool {
+        let [run] = self.all[said.number].runs.as_slice() else { return false };
+        let holds =
+            |other: &Said| self.all[other.number].runs.iter().any(|runs| runs.windows(run.len()).any(|w| w == run));
+        found.iter().any(|other| other.message.normal() && other.words > said.words && holds(other))
     }
 
     /// True if it is short and made of words that many sentences have, so that anybody can say it about anything.
@@ -147,20 +161,23 @@ impl Patterns {
         let mut found: Vec<Said> = Vec::new();
         let mut seen = HashSet::new();
         let lines = lines(tokens);
+        // a line without a telling word is none of the sentences
+        let telling: Vec<bool> = tokens.iter().map(|word| self.telling.contains_key(word)).collect();
+        let tells = |(start, end): (usize, usize)| telling[start..end].contains(&true);
         for window in 0..lines.len().min(LINES) {
             let (start, end) = lines[window];
             let next = lines.get(window + 1).map_or(end, |line| line.1);
-            for (start, end) in [(start, end), (start, next)] {
-                let end = end.min(start + LONGEST);
-                let words: Vec<&str> = (start..end).map(|at| tokens.get(at)).collect();
-                if !seen.insert(words.clone()) {
+            for end in [end, next].map(|end| end.min(start + LONGEST)) {
+                let words = || (start..end).map(|at| tokens.get(at)).collect::<Vec<&str>>();
+                if !tells((start, end)) || !seen.insert(words()) {
                     continue;
                 }
-                let hit = self.nearest(&words, about).map(|pattern| Said {
-                    message: pattern.message,
+                let hit = self.nearest(&words(), about).map(|number| Said {
+                    message: self.all[number].message,
                     line: tokens.line(start),
                     exact: false,
-                    words: pattern.words,
+                    words: self.all[number].words,
+                    number,
                 });
                 found.extend(hit);
             }
@@ -168,14 +185,15 @@ impl Patterns {
         found
     }
 
-    fn nearest(&self, words: &[&str], about: &About) -> Option<&Pattern> {
+    fn nearest(&self, words: &[&str], about: &About) -> Option<usize> {
         let shares = self.shares(words).into_iter();
-        let near = shares.filter(|(number, share)| *share >= NEAR && (about.ours || !self.everyday(*number)));
+        let enough = if about.ours { NEAR_OURS } else { NEAR };
+        let near = shares.filter(|(number, share)| *share >= enough && (about.ours || !self.everyday(*number)));
         let best = near.max_by(|a, b| {
             let (one, other) = (self.all[a.0].whole, self.all[b.0].whole);
             a.1.total_cmp(&b.1).then(one.total_cmp(&other)).then(b.0.cmp(&a.0))
         });
-        best.map(|(number, _)| &self.all[number])
+        best.map(|(number, _)| number)
     }
 
     /// How much of each sentence's weight is in these words, where its telling word is among them and they have enough
@@ -208,14 +226,28 @@ impl Patterns {
     }
 }
 
+/// True if words stand somewhere with which it says something else (`without` of its message).
+fn taken_back(pattern: &Pattern, tokens: &Tokens) -> bool {
+    let has = |run: &[String]| !run.is_empty() && (0..tokens.len()).any(|at| run_at(run, tokens, at));
+    pattern.message.without.iter().any(|text| has(&run_of(text)))
+}
+
+/// The words of a text, or of a part of one.
+fn run_of(text: &str) -> Vec<String> {
+    Tokens::of(text).iter().map(str::to_owned).collect()
+}
+
+/// These words stand there from this place on.
+fn run_at(run: &[String], tokens: &Tokens, at: usize) -> bool {
+    run.iter().enumerate().all(|(offset, word)| tokens.get(at + offset) == word)
+}
+
 /// The pattern stands there from this word on.
 fn stands(pattern: &Pattern, tokens: &Tokens, start: usize) -> bool {
-    let run_at =
-        |run: &[String], at: usize| run.iter().enumerate().all(|(offset, word)| tokens.get(at + offset) == word);
     let mut at = start;
     for (number, run) in pattern.runs.iter().enumerate() {
         let room = if number == 0 { 0 } else { GAP };
-        let Some(found) = (at..=at + room).find(|&at| run_at(run, at)) else { return false };
+        let Some(found) = (at..=at + room).find(|&at| run_at(run, tokens, at)) else { return false };
         at = found + run.len();
     }
     true
@@ -252,8 +284,10 @@ pub(super) fn said(tokens: &Tokens, about: &About) -> Vec<Said> {
         found = PATTERNS.near(tokens, about);
         // an event is known by its own words alone: others say as well that a session was disconnected
         let of_event = |message: &Message| message.to.first().is_some_and(|id| id.starts_with("event-"));
-        found.retain(|said| !said.message.generic && !of_event(said.message));
+        found.retain(|said| !said.message.generic && !of_event(said.message) && !said.message.normal());
     }
+    let all = found.clone();
+    found.retain(|said| !PATTERNS.as_it_should_be(said, &all));
     // the rank first, then the longer one
     found.sort_by_key(|said| (std::cmp::Reverse((said.message.rank, said.words)), said.line));
     let mut seen = HashSet::new();

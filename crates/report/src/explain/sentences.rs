@@ -38,9 +38,11 @@ pub(super) fn found(question: &str, tokens: &Tokens, about: &About) -> Vec<Found
 /// The first word that begins as the numbers of a message do, and is no number of its own.
 fn begun(tokens: &Tokens) -> Option<Found> {
     let hexadecimal = |rest: &str| rest.len() >= 3 && rest.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let begin = |message: &'static Message| message.begins.iter().map(move |begin| (begin.as_str(), message));
+    let known: Vec<(&str, &Message)> = messages::all().iter().flat_map(begin).collect();
     let of = |word: &str| {
-        let begins = |begin: &String| word.strip_prefix(begin.as_str()).is_some_and(hexadecimal);
-        messages::all().iter().find(|message| message.begins.iter().any(begins))
+        let begins = |(begin, _): &&(&str, &Message)| word.strip_prefix(begin).is_some_and(hexadecimal);
+        known.iter().find(begins).map(|(_, message)| *message)
     };
     let (word, message) = tokens.iter().find_map(|word| of(word).map(|message| (word, message)))?;
     let score = SCORES.get(usize::from(message.rank)).copied().unwrap_or_default();
@@ -110,8 +112,7 @@ pub(super) fn message(message: &'static Message) -> Explained {
     let weak = message.confidence == codes::Sureness::Low;
     Explained {
         note: message.note.clone(),
-        shown: None,
-        client: None,
+        normal: message.normal(),
         causes: links
             .map(|link| Neighbour { id: link.to.clone(), meaning: title(&link.to), why: link.why.clone() })
             .collect(),

@@ -26,6 +26,11 @@ impl Tokens {
             if letter == '\n' {
                 line += 1;
             }
+            if letter.is_ascii_alphanumeric() {
+                tokens.text.push(letter.to_ascii_lowercase());
+                last = Some(letter);
+                continue;
+            }
             if unspaced(letter) {
                 tokens.end(&mut start, line);
                 if let Some(before) = last.filter(|before| unspaced(*before)) {
