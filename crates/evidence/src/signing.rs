@@ -185,8 +185,8 @@ mod tests {
         String::from_utf16(&units).unwrap()
     }
 
-    /// Scopes of published files: two of [MS-RDWR] section 4, and those of Remote Desktop Web Access for a desktop behind
-    /// a gateway and for a program.
+    /// Scopes of published files: two of [MS-RDWR] section 4, and those of Remote Desktop Web Access for a desktop
+    /// behind a gateway and for a program.
     const PUBLISHED: [&str; 4] = [
         "Full Address,Alternate Full Address,Use Redirection Server Name,Server Port,GatewayUsageMethod,\
          GatewayProfileUsageMethod,GatewayCredentialsSource,PromptCredentialOnce,Authentication Level,RedirectDrives,\

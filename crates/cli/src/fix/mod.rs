@@ -5,6 +5,7 @@ mod gnome;
 pub mod guarded;
 mod journals;
 mod patient;
+mod server;
 pub mod undo;
 mod verified;
 mod words;

@@ -1,6 +1,6 @@
 //! The server that is repaired: read before and after, by its files and, where it runs here, by a probe.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,7 +10,6 @@ use collect::probe::Probe;
 use diagnosis::Context;
 use diagnosis::cause::Severity;
 use diagnosis::diagnose::Run;
-use diagnosis::fixes::change::Machine;
 use diagnosis::fixes::{self, Fix, Given};
 use evidence::observe::observe;
 use evidence::printable::printable;
@@ -22,12 +21,13 @@ use repair::plan::{Plan, Step};
 use repair::remedy;
 use time::OffsetDateTime;
 
+use super::server::Server;
 use super::{gnome, journals};
 use crate::arguments::FixOptions;
 use crate::arguments::LinuxServer;
 use crate::diagnose::{drive, plain_context, truncated};
 #[cfg(target_os = "linux")]
-use collect::local::linux::{as_this_computer_runs_it, xrdp_listens};
+use collect::local::linux::as_this_computer_runs_it;
 
 /// Time for a probe of this machine itself.
 const PROBE: Duration = Duration::from_secs(8);
@@ -35,10 +35,6 @@ const PROBE: Duration = Duration::from_secs(8);
 const NAME: u64 = 256;
 /// Cause that no probe from the machine itself sees.
 pub const FIREWALL: &str = "firewall-blocks-rdp";
-/// Port of Remote Desktop where nothing else is set.
-const PORT: u16 = 3389;
-/// Time in which this machine takes a connection to itself.
-const TAKEN: Duration = Duration::from_secs(1);
 /// Further probes where nothing listens yet, and the pause before each.
 const TRIES: usize = 10;
 const PAUSE: Duration = Duration::from_millis(300);
@@ -61,66 +57,6 @@ pub struct Patient {
     bound: PathBuf,
     /// Machine as the journals know it.
     pub origin: String,
-}
-
-/// Settings of a server.
-pub enum Server {
-    /// Of an xrdp.
-    Xrdp(Box<Xrdp>),
-    /// Of a GNOME Remote Desktop: what repairs it asks for none of them.
-    Gnome,
-}
-
-impl Server {
-    /// Returns its name.
-    pub fn name(&self) -> &'static str {
-        match self {
-            Self::Xrdp(_) => "xrdp",
-            Self::Gnome => "GNOME Remote Desktop",
-        }
-    }
-
-    /// True if this fix is one for it.
-    pub fn is_mended_by(&self, fix: &Fix) -> bool {
-        fix.place.machine
-            == match self {
-                Self::Xrdp(_) => Machine::Xrdp,
-                Self::Gnome => Machine::Gnome,
-            }
-    }
-
-    /// True if it is set to listen for clients on its own machine alone.
-    pub fn is_inside_alone(&self) -> bool {
-        matches!(self, Self::Xrdp(xrdp) if diagnosis::xrdp::is_inside_alone(xrdp))
-    }
-
-    /// Returns the port of [`Self::address`].
-    pub fn port(&self) -> u16 {
-        self.address().port()
-    }
-
-    /// Returns where a client on this machine reaches it: where it listens, or else where its settings have it listen.
-    pub fn address(&self) -> SocketAddr {
-        let mut sockets = match self {
-            Self::Xrdp(xrdp) => {
-                let listens = xrdp_listens();
-                if listens.is_empty() { diagnosis::xrdp::sockets(xrdp) } else { listens }
-            }
-            Self::Gnome => gnome::gnome_port().map(|port| (Ipv4Addr::UNSPECIFIED, port).into()).into_iter().collect(),
-        };
-        // where others come too, before what is for this machine alone
-        sockets.sort_by_key(|socket| socket.ip().is_loopback());
-        let mut near = sockets.into_iter().flat_map(|socket| {
-            let ip = match socket.ip() {
-                every if every.is_unspecified() => vec![IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()],
-                ip => vec![ip],
-            };
-            ip.into_iter().map(move |ip| SocketAddr::new(ip, socket.port()))
-        });
-        let first = near.next().unwrap_or((Ipv4Addr::LOCALHOST, PORT).into());
-        let mut all = std::iter::once(first).chain(near);
-        all.find(|socket| TcpStream::connect_timeout(socket, TAKEN).is_ok()).unwrap_or(first)
-    }
 }
 
 /// State of it, and what is wrong.
@@ -467,11 +403,6 @@ fn as_it_runs(state: &mut State) -> Option<ByHand> {
 #[cfg(not(target_os = "linux"))]
 fn as_it_runs(_: &mut State) -> Option<ByHand> {
     None
-}
-
-#[cfg(not(target_os = "linux"))]
-fn xrdp_listens() -> Vec<SocketAddr> {
-    Vec::new()
 }
 
 /// Says how a person restarts a service that was started by hand.

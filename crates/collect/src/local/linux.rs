@@ -92,7 +92,7 @@ pub struct Process {
 pub fn as_this_computer_runs_it(state: &mut State) -> Option<Process> {
     let host = Host { root: "/".into(), uid: rustix::process::geteuid().as_raw() };
     let number = as_it_runs(&host, &processes::ports(&host.root).unwrap_or_default(), state)?;
-    let line = std::fs::read(format!("/proc/{number}/cmdline")).unwrap_or_default();
+    let line = bytes(Path::new(&format!("/proc/{number}/cmdline")), LINE).unwrap_or_default();
     let words = line.split(|byte| *byte == 0).filter(|word| !word.is_empty()).map(String::from_utf8_lossy);
     Some(Process { number, line: words.collect::<Vec<_>>().join(" ") })
 }
@@ -168,8 +168,8 @@ fn ports(host: &Host) -> State {
     }
 }
 
-/// Returns the sockets on which the xrdp of this computer listens, an address of all zeros for every adapter; none where
-/// it does not run, or this account may not look.
+/// Returns the sockets on which the xrdp of this computer listens, an address of all zeros for every adapter; none
+/// where it does not run, or this account may not look.
 pub fn xrdp_listens() -> Vec<SocketAddr> {
     let ports = processes::ports(Path::new("/")).unwrap_or_default();
     let own = ports.iter().filter(|port| port.process.as_deref() == Some("xrdp"));

@@ -4,10 +4,12 @@
 //! Source: iptables-save(8), iptables(8) and iptables-extensions(8); what iptables 1.8 prints.
 
 use std::io;
+use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::told;
+use super::{FILE, told};
+use crate::evidence::bytes;
 
 /// Programs with the family of the rules that they print; the plain names are those of systems without the newer ones.
 const PROGRAMS: [[&str; 3]; 2] =
@@ -18,8 +20,8 @@ pub(super) fn read() -> io::Result<Vec<Value>> {
     let mut all = Vec::new();
     for [family, newer, plain] in PROGRAMS {
         // asking makes tables, which are not to be made by looking
-        let made = std::fs::read_to_string(format!("/proc/net/{family}_tables_names")).unwrap_or_default();
-        if made.trim().is_empty() {
+        let made = bytes(Path::new(&format!("/proc/net/{family}_tables_names")), FILE).unwrap_or_default();
+        if made.trim_ascii().is_empty() {
             continue;
         }
         let text = match told(newer, &[])? {
