@@ -48,12 +48,11 @@ fn is_headless(xrdp: &Xrdp) -> bool {
 /// `security_layer=rdp`, or no such line: TLS is never offered.
 pub(crate) fn plain(case: Case<'_>) -> Option<Ground> {
     let seen = case.xrdp().filter(|seen| layer(seen.value) == Layer::Plain)?;
-    let ground = match seen.value.security_layer {
-        Some(_) => Ground::on(vec![seen.because("xrdp.ini says security_layer=rdp")]),
-        None => {
-            let text = "xrdp.ini has no line security_layer: xrdp 0.9.21 then offers no TLS";
-            Ground::on(vec![seen.because(text)]).confidence(Confidence::Likely)
-        }
+    let ground = if seen.value.security_layer.is_some() {
+        Ground::on(vec![seen.because("xrdp.ini says security_layer=rdp")])
+    } else {
+        let text = "xrdp.ini has no line security_layer: xrdp 0.9.21 then offers no TLS";
+        Ground::on(vec![seen.because(text)]).confidence(Confidence::Likely)
     };
     Some(if case.context.profile.standard_security { ground } else { ground.severity(Severity::Blocking) })
 }

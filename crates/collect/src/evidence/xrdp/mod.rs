@@ -117,9 +117,12 @@ fn read(path: &Path) -> Result<Piece, ReadError> {
     let file = machine.path_of(path);
     // measured with version 0.9.21: it takes the usual file for an empty line, and none where there is no line
     let unset = |name: &str| ini::sections(&text, GLOBALS) > 0 && setting(name).is_none();
-    let [mut certificate, mut key] = ["certificate", "key_file"].map(|name| match unset(name) {
-        true => XrdpFile { exists: Some(false), ..machine.file("", None) },
-        false => machine.file(&set(name), account.as_ref()),
+    let [mut certificate, mut key] = ["certificate", "key_file"].map(|name| {
+        if unset(name) {
+            XrdpFile { exists: Some(false), ..machine.file("", None) }
+        } else {
+            machine.file(&set(name), account.as_ref())
+        }
     });
     let pair = pair::read(&machine, &mut certificate, &mut key);
     let (fitting_certificate, fitting_key) =

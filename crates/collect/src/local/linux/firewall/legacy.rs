@@ -101,11 +101,6 @@ fn expressions(options: &[String], family: &str, chains: &[&str]) -> Vec<Value> 
             "-p" => Some(matched(json!({"meta": {"key": "l4proto"}}), value().into())),
             "-s" => Some(matched(json!({"payload": {"protocol": family, "field": "saddr"}}), network(value()))),
             "-i" => Some(matched(json!({"meta": {"key": "iifname"}}), value().into())),
-            // the options that follow say what is asked
-            "-m" => {
-                value();
-                None
-            }
             "--dport" | "--dports" => {
                 Some(matched(json!({"payload": {"protocol": "tcp", "field": "dport"}}), ports(value())))
             }
@@ -113,7 +108,8 @@ fn expressions(options: &[String], family: &str, chains: &[&str]) -> Vec<Value> 
                 let states: Vec<String> = value().split(',').map(str::to_ascii_lowercase).collect();
                 Some(matched(json!({"ct": {"key": "state"}}), states.into()))
             }
-            "--comment" | "--reject-with" | "--log-prefix" | "--log-level" => {
+            // what a match asks for is said by the options that follow it
+            "-m" | "--comment" | "--reject-with" | "--log-prefix" | "--log-level" => {
                 value();
                 None
             }
@@ -155,10 +151,7 @@ fn ports(text: &str) -> Value {
         Some((first, last)) => json!({"range": [first.parse::<u16>().ok(), last.parse::<u16>().ok()]}),
         None => json!(text.parse::<u16>().ok()),
     };
-    match text.contains(',') {
-        true => json!({"set": text.split(',').map(one).collect::<Vec<_>>()}),
-        false => one(text),
-    }
+    if text.contains(',') { json!({"set": text.split(',').map(one).collect::<Vec<_>>()}) } else { one(text) }
 }
 
 #[cfg(test)]
