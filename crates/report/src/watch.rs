@@ -119,6 +119,7 @@ fn told(page: &mut Paper, change: &WatchChange) {
         WatchEvent::Broke => (RED, "BROKE"),
         WatchEvent::Back => (GREEN, "BACK"),
         WatchEvent::Changed => (YELLOW, "CHANGED"),
+        WatchEvent::Slow => (YELLOW, "SLOW"),
     };
     let event = page.paint(colour, event);
     let before = match &change.from {
@@ -126,7 +127,10 @@ fn told(page: &mut Paper, change: &WatchChange) {
         WatchState { at_times: true, .. } => "failing at times",
         _ => "down",
     };
-    page.line(&format!("{} UTC {event}: {}", second(&change.at), state(&change.to)));
+    let slow = change.differences.iter().filter(|_| change.event == WatchEvent::Slow);
+    let slow = slow.map(|difference| format!(", but {} {}", difference.stage.word(), difference.broken));
+    let state_now = state(&change.to) + &slow.collect::<String>();
+    page.line(&format!("{} UTC {event}: {state_now}", second(&change.at)));
     let between = format!(
         "between {} and {} after the beginning (round {}); before that it was {before} for {}: {}.",
         seconds(change.after),

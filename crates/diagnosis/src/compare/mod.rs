@@ -197,7 +197,7 @@ fn differences(pair: &Pair<'_>) -> Vec<Difference> {
         left.retain(|found| !comes_from(found));
         listed.push(of_aspect(pair, aspect, said, &explained));
     }
-    listed.extend(slower(pair));
+    listed.extend(slower(pair.working, pair.broken, SLOW));
     listed.extend(left.into_iter().map(|found| of_finding(pair, found)));
     let cured = pair.working.faults().filter(|found| !pair.broken.has(&found.cause));
     listed.extend(cured.map(|found| cured_finding(pair, found)));
@@ -229,12 +229,12 @@ fn of_aspect(
     }
 }
 
-/// Lists the stages that both pass and for which the broken one takes far longer.
-fn slower(pair: &Pair<'_>) -> impl Iterator<Item = Difference> {
+/// Lists the stages that both pass and for which the broken one takes far longer, and so many seconds or more.
+pub(crate) fn slower(working: &Side, broken: &Side, from: f64) -> impl Iterator<Item = Difference> {
     let took = |side: &Side, stage| side.stages.get(&stage).filter(|seen| seen.passed()).and_then(|seen| seen.seconds);
     Stage::ALL.into_iter().filter_map(move |stage| {
-        let (working, broken) = (took(pair.working, stage)?, took(pair.broken, stage)?);
-        (broken >= SLOW && broken >= working * FACTOR).then(|| Difference {
+        let (working, broken) = (took(working, stage)?, took(broken, stage)?);
+        (broken >= from && broken >= working * FACTOR).then(|| Difference {
             aspect: "answer-time".to_owned(),
             stage,
             severity: Severity::Advisory,

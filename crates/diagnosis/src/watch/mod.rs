@@ -15,7 +15,7 @@ use serde::Serialize;
 use time::OffsetDateTime;
 
 use crate::cause::Severity;
-use crate::compare::{Difference, Side, compare};
+use crate::compare::{Difference, Side, compare, slower};
 use crate::report::{Diagnosis, Outcome, Verdict};
 
 pub use spread::{Spread, StageTimes};
@@ -30,6 +30,8 @@ const CHANGES: usize = 100;
 const AT_TIMES: [&str; 3] = ["handshakes-fail-at-times", "listener-overloaded", "setup-fails-at-times"];
 /// Difference of the two clocks' progress between two rounds above which the wall clock has jumped.
 const JUMP: Duration = Duration::from_secs(2);
+/// Seconds from which a stage that went well is slow: a SYN that was lost is sent again after one (RFC 6298).
+const SLOW: f64 = 0.9;
 
 /// One line of a watch.
 #[derive(Debug, Clone, PartialEq, Serialize, JsonSchema)]
@@ -119,6 +121,8 @@ pub enum WatchEvent {
     Back,
     /// It is as up or down as before, for another reason.
     Changed,
+    /// It is up, and a stage took far longer than in the round before: a packet was lost or held up, or it was busy.
+    Slow,
 }
 
 /// Summary of a watch.
@@ -292,6 +296,7 @@ impl Watch {
         let before = self.now.take();
         let changed = before.as_ref().filter(|before| before.state != *state);
         let change = changed.map(|before| self.told(before, state, &side, since, wall));
+        let change = change.or_else(|| self.slower(before.as_ref()?, state, &side, since, wall));
         let down_since = match before.as_ref() {
             _ if state.up || state.at_times => None,
             Some(Now { down_since: Some(began), .. }) => Some(*began),
@@ -341,6 +346,20 @@ impl Watch {
             compared: self.last_up.is_some(),
             differences: self.last_up.as_ref().map_or_else(Vec::new, |good| compare(good, side).differences),
         }
+    }
+
+    /// Tells of a round that went well and took far longer than the one before.
+    fn slower(
+        &self,
+        before: &Now,
+        state: &WatchState,
+        side: &Side,
+        since: Duration,
+        wall: OffsetDateTime,
+    ) -> Option<WatchChange> {
+        let differences: Vec<_> = slower(self.last_up.as_ref().filter(|_| state.up)?, side, SLOW).collect();
+        let told = self.told(before, state, side, since, wall);
+        (!differences.is_empty()).then_some(WatchChange { event: WatchEvent::Slow, differences, ..told })
     }
 
     /// True if it has been down for so long that it is broken for good.

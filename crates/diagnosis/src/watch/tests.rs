@@ -146,3 +146,21 @@ fn memory_is_flat() {
     let summary = watch.summary(Duration::from_secs(10_000), WatchEnd::Time);
     assert_eq!((summary.rounds, summary.broke, summary.changes.len()), (10_000, 999, CHANGES));
 }
+
+/// A host that was cut off for less time than a client tries is up, and what that took is told once.
+#[test]
+fn a_round_that_took_far_longer_is_told() {
+    let after = |millis| {
+        let mut round = up();
+        for stage in round.stages.iter_mut().filter(|stage| stage.stage == Stage::Tcp) {
+            stage.seconds = Some(millis / 1000.0);
+        }
+        round
+    };
+    let (watch, changes) = watched(&[after(1.0), after(2030.0), after(2040.0), after(1.0), after(800.0)]);
+    let [slow] = changes.as_slice() else { panic!("{changes:?}") };
+    assert_eq!((slow.event, slow.after, slow.before, slow.to.up), (WatchEvent::Slow, 0.0, 1.0, true));
+    assert_eq!((slow.differences[0].stage, slow.differences[0].broken.as_str()), (Stage::Tcp, "answers after 2.0 s"));
+    let summary = watch.summary(Duration::from_secs(5), WatchEnd::Stopped);
+    assert_eq!((summary.up, summary.broke, summary.changes.len(), summary.status()), (5, 0, 1, 0));
+}
