@@ -221,9 +221,9 @@ pub fn shown(lines: &[TimelineEntry], at: OffsetDateTime, most: usize) -> (Vec<T
     if grouped.len() > most {
         grouped = self::grouped(lines, true);
     }
-    let mut kinds = BTreeSet::new();
-    let mut order: Vec<_> =
-        (0..grouped.len()).rev().map(|number| (rank(&grouped[number], at, &mut kinds), number)).collect();
+    let (mut kinds, mut probes) = (BTreeSet::new(), 0);
+    let ranked = (0..grouped.len()).rev().map(|number| (rank(&grouped[number], at, &mut kinds, &mut probes), number));
+    let mut order: Vec<_> = ranked.collect();
     order.sort();
     let mut chosen: Vec<usize> = order.into_iter().take(most).map(|(_, number)| number).collect();
     chosen.sort_unstable();
@@ -275,15 +275,24 @@ fn place(peer: &str) -> String {
 }
 
 /// Ranks a line: first the newest entry of each of a few kinds, then trouble near the attempt, then the rest near it,
-/// then what is far from it. Lines come from new to old, and `kinds` remembers which were there.
-fn rank<'a>(line: &'a TimelineEntry, at: OffsetDateTime, kinds: &mut BTreeSet<&'a str>) -> (u8, Duration) {
+/// then what is far from it. Lines come from new to old; `kinds` remembers which were there, and `probes` how many of
+/// this program's own connections, of which a few are trouble enough.
+fn rank<'a>(
+    line: &'a TimelineEntry,
+    at: OffsetDateTime,
+    kinds: &mut BTreeSet<&'a str>,
+    probes: &mut usize,
+) -> (u8, Duration) {
     const KINDS: usize = 5;
+    const PROBES: usize = 4;
+    *probes += usize::from(line.kind == Happening::Probe);
+    let one_more = line.kind == Happening::Probe && *probes > PROBES;
     let far = moment(&line.until).map_or(Duration::MAX, |until| (until - at).abs());
     let newest = line.kind == Happening::Entry && kinds.insert(line.text.split(':').next().unwrap_or_default());
     let rank = match (line.normal, far <= NEAR) {
         _ if newest && kinds.len() <= KINDS => 0,
-        (false, true) => 1,
-        (true, true) => 2,
+        (false, true) if !one_more => 1,
+        (_, true) => 2,
         _ => 3,
     };
     (rank, far)

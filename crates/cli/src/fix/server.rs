@@ -59,20 +59,25 @@ impl Server {
                 let listens = xrdp_listens();
                 if listens.is_empty() { diagnosis::xrdp::sockets(xrdp) } else { listens }
             }
-            Self::Gnome => gnome::gnome_port().map(|port| (Ipv4Addr::UNSPECIFIED, port).into()).into_iter().collect(),
+            Self::Gnome => gnome::gnome_port().map(|port| (Ipv4Addr::LOCALHOST, port).into()).into_iter().collect(),
         };
         // where others come too, before what is for this machine alone
         sockets.sort_by_key(|socket| socket.ip().is_loopback());
-        let mut near = sockets.into_iter().flat_map(|socket| {
+        let near = sockets.into_iter().flat_map(|socket| {
             let ip = match socket.ip() {
                 every if every.is_unspecified() => vec![IpAddr::from(Ipv4Addr::LOCALHOST), Ipv6Addr::LOCALHOST.into()],
                 ip => vec![ip],
             };
             ip.into_iter().map(move |ip| SocketAddr::new(ip, socket.port()))
         });
-        let first = near.next().unwrap_or((Ipv4Addr::LOCALHOST, PORT).into());
-        let mut all = std::iter::once(first).chain(near);
-        all.find(|socket| TcpStream::connect_timeout(socket, TAKEN).is_ok()).unwrap_or(first)
+        let near: Vec<SocketAddr> = near.collect();
+        let taken = |socket: &&SocketAddr| TcpStream::connect_timeout(socket, TAKEN).is_ok();
+        match near.as_slice() {
+            [] => (Ipv4Addr::LOCALHOST, PORT).into(),
+            // GNOME's takes one client at a time, which this would be
+            [only] => *only,
+            [first, ..] => *near.iter().find(taken).unwrap_or(first),
+        }
     }
 }
 

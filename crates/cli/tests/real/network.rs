@@ -70,7 +70,7 @@ fn a_computer_without_a_network_blames_no_host() {
             let output = alone.output().unwrap();
             let text = String::from_utf8(output.stdout).unwrap();
             assert_eq!(output.status.code(), Some(status), "{text}");
-            let blamed = ["host-unreachable (", "name-server-unreachable", "no DNS server"];
+            let blamed = ["host-unreachable (", "name-server-unreachable (", "no DNS server"];
             assert!(text.contains(words) && !blamed.iter().any(|words| text.contains(words)), "{text}");
         }
     }
