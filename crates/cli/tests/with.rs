@@ -77,7 +77,8 @@ fn the_log_of_the_host_proves_what_the_probe_could_only_suspect() {
         told.contains("198.51.100.4:50270: arrived; the private key") && told.contains("probe 1: accepted"),
         "{words}"
     );
-    assert!(told.lines().count() <= 25, "{words}");
+    // twelve entries in two lines each, the end of the heading, and how many there are besides
+    assert!(told.lines().count() <= 26, "{words}");
     std::fs::remove_dir_all(&folder).unwrap();
 }
 

@@ -212,7 +212,7 @@ fn reading_the_journals_makes_nothing_and_a_run_is_found_by_its_number() {
 #[test]
 fn a_folder_with_the_ini_in_it_is_taken_and_a_cause_that_is_not_there_is_named() {
     let folder = Folder::new("folder");
-    folder.write("lone/xrdp.ini", &ini("security_layer=rdp\n"));
+    folder.write("lone/xrdp.ini", &ini("security_layer=rdp\ncertificate=\nkey_file=\n"));
     let named = folder.path("lone").to_str().unwrap().to_owned();
     let (status, plan) = folder.run(&["fix", &named, "--only", "offer-tls-in-xrdp"]);
     assert!(status == Some(1) && plan.contains("security_layer"), "{plan}");
@@ -363,7 +363,8 @@ fn printed_commands_work_with_and_without_the_line() {
 #[test]
 fn an_xrdp_is_told_in_its_own_words() {
     let folder = Folder::new("words");
-    let file = folder.write("etc/xrdp/xrdp.ini", &ini("ssl_protocols=TLS1.2\n"));
+    let file = folder
+        .write("etc/xrdp/xrdp.ini", &ini("security_layer=negotiate\ncertificate=\nkey_file=\nssl_protocols=TLS1.2\n"));
     let (_, report) = folder.run(&["inspect", &file, "--full"]);
     assert!(report.contains("tls-version-mismatch") && report.contains("ssl_protocols"), "{report}");
     assert!(report.contains("rdpdoctor fix --for tls-version-mismatch"), "{report}");
