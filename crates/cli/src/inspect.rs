@@ -8,7 +8,7 @@ use collect::probe;
 use diagnosis::Context;
 use diagnosis::diagnose::Run;
 use evidence::rdp_file::Routing;
-use evidence::{Evidence, Symptom, Target, TimeSource};
+use evidence::{Symptom, Target, TimeSource};
 use time::OffsetDateTime;
 
 use crate::arguments::InspectOptions;
@@ -33,12 +33,8 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
     } else {
         reading::until_stopped(|| gather(&options.paths).with_client(&options.from_client))
     };
-    let mut evidence = Evidence::default();
-    gathered.observe(&mut evidence, now);
     let (target, newest) = (target(&gathered), gathered.newest(now));
-    // all of it is in the evidence now, and one copy is enough
-    drop(gathered);
-    let evidence = evidence.into_order();
+    let evidence = gathered.into_evidence(now).into_order();
     let (at, at_source) = match (options.at, newest) {
         (Some(at), _) => (at, TimeSource::Option),
         // the machine itself lives now, whatever its logs say, some of them without a zone

@@ -168,23 +168,29 @@ impl Observations {
     }
 
     fn add(&mut self, observation: Observation) {
-        let subject = observation.subject;
-        if self.places.len() <= subject {
-            self.places.resize_with(subject + 1, Vec::new);
-        }
-        if let Some(places) = self.places.get_mut(subject) {
-            places.push(self.all.len());
-        }
+        found_again(&mut self.places, observation.subject, self.all.len());
         self.all.push(observation);
+    }
+}
+
+/// Notes the place of an observation about a subject.
+fn found_again(places: &mut Vec<Vec<usize>>, subject: SubjectId, place: usize) {
+    if places.len() <= subject {
+        places.resize_with(subject + 1, Vec::new);
+    }
+    if let Some(places) = places.get_mut(subject) {
+        places.push(place);
     }
 }
 
 impl From<Vec<Observation>> for Observations {
     /// Numbers observations anew, in this order.
     fn from(all: Vec<Observation>) -> Self {
-        let mut observations = Self::default();
-        for (id, observation) in (1..).zip(all) {
-            observations.add(Observation { id, ..observation });
+        // in their places: a second list of much evidence would take its memory twice
+        let mut observations = Self { all, places: Vec::new() };
+        for (place, observation) in observations.all.iter_mut().enumerate() {
+            observation.id = place + 1;
+            found_again(&mut observations.places, observation.subject, place);
         }
         observations
     }
