@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail};
 use collect::probe::Probe;
-use diagnosis::watch::{Watch, WatchEnd, WatchLine, WatchSummary};
+use diagnosis::watch::{RoundTime, Watch, WatchEnd, WatchLine, WatchSummary};
 use diagnosis::{Context, Diagnosis};
 use evidence::observe::observe;
 use report::watch as words;
@@ -76,7 +76,7 @@ async fn watch(context: &Context, timeout: Duration, limits: Limits, form: Form)
             () = &mut stopped => break WatchEnd::Stopped,
             diagnosis = round(context, timeout, wall) => diagnosis,
         };
-        let (round, change) = watch.add(&diagnosis, since, wall);
+        let (round, change) = watch.add(&diagnosis, RoundTime { since, until: began.elapsed(), wall });
         progress(&words::live(&watch, &round, limits.interval));
         let mut lines = Vec::new();
         match form {

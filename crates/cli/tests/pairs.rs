@@ -35,7 +35,7 @@ const TIMEOUT: Duration = Duration::from_secs(2);
 const AT_A_TIME: usize = 6;
 
 /// Causes that one address alone cannot have.
-const OF_SEVERAL: [&str; 2] = ["split-answers", "ipv6-path-broken"];
+const OF_SEVERAL: [&str; 3] = ["split-answers", "ipv6-path-broken", "connections-refused-at-times"];
 
 /// Fields of a scenario by their paths, such as `host.tls.min`.
 type Fields = BTreeMap<String, Value>;

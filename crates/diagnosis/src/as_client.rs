@@ -97,7 +97,17 @@ fn speaks_for_client(case: Case<'_>, offer: TlsOffer, suite: u16) -> bool {
     let like = like_rustls(case) && named_by_rustls(case) && !has_large_hello(case);
     let rustls = offer.stack == TlsStack::Rustls && newest && like;
     let watched = offer.stack == TlsStack::Watched;
-    typed && (own || profile.offers(suite) && (tunnel || rustls || watched))
+    let stands = !ends_first_offer(case) && (tunnel || rustls);
+    typed && (own || profile.offers(suite) && (stands || watched))
+}
+
+/// True if the first hello, which offers nothing that the client lacks, was ended without a word or left without an
+/// answer, and never taken: something goes by the look of a hello, and no other one speaks for the client's.
+fn ends_first_offer(case: Case<'_>) -> bool {
+    let first = first_offer(case);
+    let mut answers = case.tls().filter(|seen| seen.value.0 == first).map(|seen| seen.value.1).peekable();
+    let ended = |answer: &Handshake| matches!(answer, Handshake::Closed { .. } | Handshake::Silent { .. });
+    answers.peek().is_some() && answers.all(ended)
 }
 
 /// A handshake that shows that host and client have all in common: one with the client's own hello or, if the client

@@ -8,6 +8,7 @@ use wire::machine::{ConnectFailure, TcpAnswer};
 use wire::transcript::NameAnswer;
 
 use crate::case::{Case, Context};
+use crate::causes::certificate_untrusted;
 use crate::hops;
 use crate::ladder::{Ladder, Survey};
 use crate::path;
@@ -85,7 +86,8 @@ fn gateway(evidence: &Evidence, context: &Context) -> Option<ReportGateway> {
 /// Tells what else was odd about hosts that are healthy; of others the findings tell it.
 fn paces(evidence: &Evidence, context: &Context, verdict: Verdict) -> Vec<Because> {
     let hosts = evidence.hosts().filter(|_| verdict == Verdict::Healthy);
-    hosts.flat_map(|subject| crate::pace::notices(Case { evidence, subject, context })).collect()
+    let cases = hosts.map(|subject| Case { evidence, subject, context });
+    cases.flat_map(|case| crate::pace::notices(case).into_iter().chain(certificate_untrusted::notice(case))).collect()
 }
 
 fn servers(evidence: &Evidence, context: &Context) -> Vec<ReportServer> {

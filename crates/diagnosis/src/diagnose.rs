@@ -434,15 +434,18 @@ mod tests {
         };
         let hole = [Doubt::Gaps];
         assert_eq!(told(&captured(&hole)), (Verdict::Undetermined, "not captured".to_owned()));
-        assert_eq!(told(&captured(&[])), (Verdict::Healthy, "not reached".to_owned()));
-        // a doubt about contents is no lack of packets, whatever its words
-        for doubt in [Doubt::Altered, Doubt::HiddenCertificate] {
-            assert_eq!(told(&captured(&[doubt])).0, Verdict::Healthy, "{doubt:?}");
-        }
-        let up = |sketch: Sketch| {
-            let accepted = Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished: true };
+        // agreed on, and the client did not go on
+        assert_eq!(told(&captured(&[])), (Verdict::Undetermined, "not reached".to_owned()));
+        let tls = |sketch: Sketch, finished: bool| {
+            let accepted = Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished };
             sketch.watched_tls(TlsVersion::Tls10, TlsVersion::Tls12, accepted)
         };
+        let up = |sketch: Sketch| tls(sketch, true);
+        assert_eq!(told(&tls(captured(&[]), false)).0, Verdict::Undetermined, "the client left it unfinished");
+        // a doubt about contents is no lack of packets, whatever its words
+        for doubt in [Doubt::Altered, Doubt::HiddenCertificate] {
+            assert_eq!(told(&up(captured(&[doubt]))).0, Verdict::Healthy, "{doubt:?}");
+        }
         assert_eq!(told(&up(captured(&hole))).0, Verdict::Healthy, "the hole is behind what was judged");
         // one of two connections is complete
         let two = up(captured(&[])).watched(connection(&hole));

@@ -69,8 +69,6 @@ const TIMES: u32 = 2;
 /// Stands for the user's name in `Cookie: mstshash=`, where no user is named. mstsc always sends one, of nine
 /// characters at most, and some balancers answer no request without; whoever reads it in a log sees who asked.
 const NEUTRAL: &str = "rdpdoctor";
-/// Time that a request is held back, to see who ends the connection.
-const HOLD: Duration = Duration::from_millis(250);
 /// Pause between two connections of a survey, which makes dozens; it doubles with every reset.
 const SURVEY_PAUSE: Duration = Duration::from_millis(2);
 /// Longest pause of a survey.
@@ -208,7 +206,8 @@ impl Interview {
         let (until, not_before) = (self.budget.timeout * times, now.saturating_add(wait));
         // the pause doubles with every reset, and must not outlast the time left
         let left = until.checked_sub(not_before).filter(|left| *left > Duration::from_millis(1))?;
-        let confirms = question.need == Need::REPEATED && !self.doubted && !self.context.thorough;
+        let confirms =
+            [Need::REPEATED, Need::REFUSED_AGAIN].contains(&question.need) && !self.doubted && !self.context.thorough;
         let connections = match self.budget.connections {
             most if survey => most + SURVEY_CONNECTIONS,
             _ if path => self.budget.connections_with_path(),
@@ -365,7 +364,7 @@ fn plan(question: Question, timeout: Duration, left: Duration, random: [u8; 32])
         request: question
             .request
             .map(|protocols| ConnectionRequest { protocols: Some(protocols), ..ConnectionRequest::default() }),
-        hold: if question.hold { HOLD } else { Duration::ZERO },
+        hold: question.hold,
         tls: question.tls,
         credssp: question.credssp,
         connection_sequence: question.settings,

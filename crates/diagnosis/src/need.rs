@@ -2,6 +2,7 @@
 //! answered, when it may be asked, how it is put, and its words.
 
 use std::fmt;
+use std::time::Duration;
 
 use wire::credssp::NEWEST;
 use wire::machine::PathPlan;
@@ -79,7 +80,7 @@ pub struct Asking {
     /// Whether it repeats a question, which says something only after a pause.
     pub again: Again,
     /// True if asking makes sense now: its preconditions were seen, and this build can ask it. Only called once the
-    /// host has accepted a connection.
+    /// host has accepted a connection, but for [`Need::REFUSED_AGAIN`].
     pub askable: fn(Case<'_>, Of) -> bool,
     /// Makes its connection out of the one that asks everything.
     pub question: fn(Case<'_>, Of, Question) -> Question,
@@ -144,7 +145,7 @@ pub struct Question {
     /// `requestedProtocols`; `None` starts with TLS.
     pub request: Option<SecurityProtocols>,
     /// True to hold the request back.
-    pub hold: bool,
+    pub hold: Duration,
     /// Handshake to begin.
     pub tls: Option<TlsOffer>,
     /// `TSRequest` version with which to introduce ourselves through CredSSP.
@@ -164,7 +165,7 @@ impl Question {
         Self {
             need,
             request: Some(EVERYTHING),
-            hold: false,
+            hold: Duration::ZERO,
             tls,
             credssp: Some(NEWEST),
             patient: None,
@@ -207,7 +208,7 @@ impl Need {
         if case.tcp().next().is_none() {
             return true;
         }
-        case.tcp_accepted() && (asking.askable)(case, self.of)
+        (case.tcp_accepted() || self == Self::REFUSED_AGAIN) && (asking.askable)(case, self.of)
     }
 
     /// Returns the question as a connection; `None` where no probe can ask it. The first one to an address always asks

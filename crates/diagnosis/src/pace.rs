@@ -7,7 +7,10 @@ use evidence::fact::{Came, Fact, Handshake, Introduction};
 use wire::machine::X224Answer;
 
 use crate::case::{Case, EVERYTHING, Seen};
+use crate::path;
+use crate::stage::setup::setups;
 use crate::stage::x224::unanswered;
+use crate::tries::waited_too_short;
 
 /// Time of an answer from which it is told: one lost packet alone costs a second (RFC 6298 section 2.1).
 const TOLD: Duration = Duration::from_secs(2);
@@ -44,7 +47,10 @@ fn requests(case: Case<'_>) -> impl Iterator<Item = Seen<bool>> {
 /// be our own pace, and that it is slow.
 pub(crate) fn notices(case: Case<'_>) -> Vec<Because> {
     let all = requests(case).count();
-    let lost: Vec<_> = requests(case).filter(|seen| !seen.value).collect();
+    let took = |id: usize| case.evidence.observations.get(id - 1).and_then(|seen| seen.took);
+    let slowest = slowest_answer(case).map(|seen| seen.value.1);
+    // who answers only after seconds was not given them each time
+    let lost: Vec<_> = requests(case).filter(|seen| !seen.value && !waited_too_short(took(seen.id), slowest)).collect();
     let dropped = lost.first().map(|first| {
         first.because(format!(
             "{} of {all} connections to {} got no answer to a request that the others were answered on. Some servers drop \
@@ -63,7 +69,27 @@ pub(crate) fn notices(case: Case<'_>) -> Vec<Because> {
         );
         seen.because(text)
     });
-    dropped.filter(|_| lost.len() < all).into_iter().chain(slow).collect()
+    let setups = setups(case);
+    let failed: Vec<_> = setups.iter().filter(|seen| !seen.value).collect();
+    let behind_tls = failed.first().filter(|_| failed.len() < setups.len()).map(|first| {
+        first.because(format!(
+            "{} ended {} of {} connections behind TLS, and went on with the others: it may have been starting, or one of \
+             several machines does so.",
+            case.label(),
+            failed.len(),
+            setups.len()
+        ))
+    });
+    let knocked =
+        path::knocked_again(case).filter(|seen| seen.value.0 > 1 && seen.value.0 * 2 > seen.value.1).map(|seen| {
+            let (again, all) = seen.value;
+            seen.because(format!(
+            "{again} of {all} connections to {} were accepted only when their first packet (SYN) was sent again, which \
+             takes a second or more: something on the way, or the host, drops first packets.",
+            case.label()
+        ))
+        });
+    dropped.filter(|_| lost.len() < all).into_iter().chain(behind_tls).chain(knocked).chain(slow).collect()
 }
 
 #[cfg(test)]

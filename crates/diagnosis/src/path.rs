@@ -75,6 +75,26 @@ fn figures(case: Case<'_>) -> impl Iterator<Item = (Seen<&PathTry>, &TcpFigures)
     case.path().filter_map(|seen| Some((seen, seen.value.figures.as_ref()?)))
 }
 
+/// Finds a connection that was accepted and of whose data nothing was acknowledged, although it was sent again: the
+/// other side's system acknowledges by itself, whatever its programs do.
+pub fn unheard(case: Case<'_>) -> Option<Seen<u64>> {
+    let heard = |(_, figures): &(Seen<&PathTry>, &TcpFigures)| came_through(figures);
+    if figures(case).any(|one| heard(&one)) {
+        return None;
+    }
+    let mut unheard =
+        figures(case).filter(|(_, figures)| figures.acknowledged == 1 && figures.again > figures.syn_again);
+    unheard.next().map(|(seen, figures)| Seen { value: figures.again - figures.syn_again, id: seen.id })
+}
+
+/// Counts the connections whose first packet, the SYN, had to be sent again, and all of which that is told, with one of
+/// them.
+pub fn knocked_again(case: Case<'_>) -> Option<Seen<(usize, usize)>> {
+    let mut again = figures(case).filter(|(_, figures)| figures.syn_again > 0).map(|(seen, _)| seen.id);
+    let (first, all) = (again.next()?, figures(case).count());
+    Some(Seen { value: (again.count() + 1, all), id: first })
+}
+
 /// True if the system tells its figures, so that the path can be measured.
 pub fn measurable(case: Case<'_>) -> bool {
     figures(case).next().is_some()

@@ -107,11 +107,18 @@ impl Planner {
                 return question;
             }
         }
+        let refused = Some(Need::REFUSED_AGAIN).filter(|again| again.askable(case));
         let alike = Some(Need::ANSWERED_ALIKE).filter(|alike| self.blames_answer(case) && alike.askable(case));
         let turns = self.other_turns(case).filter(|turn| turn.askable(case));
         let again = Some(Need::REPEATED).filter(|again| again.askable(case));
         let path = asked_for(case).filter(|_| self.path);
-        let need = alike.into_iter().chain(turns).chain(again).chain(path).find(|need| self.is_left(case, *need));
+        let need = refused
+            .into_iter()
+            .chain(alike)
+            .chain(turns)
+            .chain(again)
+            .chain(path)
+            .find(|need| self.is_left(case, *need));
         if let Some(need) = need {
             self.asked.push((subject, need));
             let patient = if need == Need::REPEATED { self.slow } else { None };
@@ -165,7 +172,9 @@ impl Planner {
         match need {
             need if need.is_about_the_path() => MEASURED_TRIES,
             need if need == Need::REPEATED => self.repeats(case),
-            need if [Need::FURTHER_HANDSHAKES, Need::FURTHER_SETUPS].contains(&need) => COUNTED_TRIES,
+            need if [Need::CONNECTED_AGAIN, Need::FURTHER_HANDSHAKES, Need::FURTHER_SETUPS].contains(&need) => {
+                COUNTED_TRIES
+            }
             need if [Need::OTHER_REQUEST, Need::OTHER_TURN, Need::OTHER_SETUP].contains(&need) => turns::MOST,
             // of a host that answered the first, only the request that was to confirm it counts as lost: what else was
             // lost is asked again by itself

@@ -5,6 +5,8 @@
 //! connection asks two things at once, because a Connection Request comes before the ClientHello: the sets of protocols
 //! ride along with the hellos. The evidence tells what was asked, so the survey has no state of its own.
 
+use std::time::Duration;
+
 use evidence::fact;
 use evidence::fact::{Fact, Handshake};
 use wire::machine::{PathPlan, X224Answer};
@@ -49,7 +51,7 @@ pub fn next(case: Case<'_>) -> Option<Question> {
     let question = Question {
         need: Need::SURVEY,
         request: Some(request),
-        hold: false,
+        hold: Duration::ZERO,
         tls: offer,
         credssp: None,
         patient: None,

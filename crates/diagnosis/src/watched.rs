@@ -1,6 +1,6 @@
 //! Gaps and agreements in a capture of a host, besides its answers.
 
-use evidence::fact::Fact;
+use evidence::fact::{Fact, Handshake};
 use wire::machine::X224Answer;
 use wire::x224::ServerAnswer;
 
@@ -26,6 +26,23 @@ impl Case<'_> {
         };
         let agreed = self.x224().filter(|seen| self.watched(seen.id) && agreed(seen.value.1)).count();
         (self.lacks_packets() || self.capture_breaks_off()) && agreed > self.tls_watched().count()
+    }
+
+    /// True if the newest captured client that agreed on TLS with the host did not finish the handshake, as far as the
+    /// capture shows, or ended it with an alert: nobody can say that it got through.
+    pub(crate) fn handshake_not_finished(self) -> bool {
+        let (mut alert, mut open) = (false, false);
+        for seen in self.evidence.observations.about(self.subject).filter(|seen| self.watched(seen.id)) {
+            match &seen.fact {
+                Fact::CapturedConnection(connection) => alert = connection.client_alert.is_some(),
+                Fact::X224Answer { answer: X224Answer::Server(ServerAnswer::Selected { protocol, .. }), .. } => {
+                    open = protocol.tls();
+                }
+                Fact::TlsAnswer { answer: Handshake::Accepted { finished, .. }, .. } => open = !finished || alert,
+                _ => {}
+            }
+        }
+        open
     }
 
     /// True if a captured client was let in without TLS.

@@ -155,7 +155,8 @@ fn parse_v6(text: &str) -> Result<Option<Host>, TargetError> {
         (Ok(address), None) => Ok(Some(Host::Address(address.into()))),
         (Ok(address), Some(zone)) if !zone.is_empty() && address.is_unicast_link_local() => {
             // an interface name is shown in reports, so nothing may hide in it
-            let plain = crate::printable::printable(zone) == zone;
+            // it goes into commands that people copy, and no interface of Linux or Windows needs more in its name
+            let plain = zone.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"._-".contains(&byte));
             if plain { Ok(Some(Host::Zoned(address, zone.to_owned()))) } else { Err(TargetError::Zone) }
         }
         (_, Some(_)) => Err(TargetError::Zone),
@@ -212,6 +213,7 @@ mod tests {
             ("[2001:db8::7]", "[2001:db8::7]:3389"),
             ("[2001:db8::7]:3390", "[2001:db8::7]:3390"),
             ("fe80::1%eth0", "[fe80::1%eth0]:3389"),
+            ("fe80::1%br-lan_1.7", "[fe80::1%br-lan_1.7]:3389"),
             ("[fe80::1%7]:3390", "[fe80::1%7]:3390"),
             ("bücher.example", "xn--bcher-kva.example:3389"),
             ("DESKTOP_7", "DESKTOP_7:3389"),
@@ -241,6 +243,8 @@ mod tests {
             ("fe80::1%", "zone"),
             ("2001:db8::1%eth0", "zone"),
             ("fe80::1%\u{1b}]0;x\u{7}", "zone"),
+            ("fe80::1%$(x)", "zone"),
+            ("fe80::1%a;b", "zone"),
             ("a..b", "empty"),
             (&"a".repeat(64), "63"),
             ("0.0.0.0:3389", "write 127.0.0.1"),

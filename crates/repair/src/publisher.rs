@@ -4,6 +4,8 @@
 
 use p12_keystore::Pkcs12Archive;
 use pkcs8::EncryptedPrivateKeyInfoRef;
+use pkcs8::pkcs5::EncryptionScheme;
+use pkcs8::pkcs5::pbes2::Kdf;
 use ring::rand::SystemRandom;
 use ring::rsa::KeyPair;
 use ring::signature::{KeyPair as _, RSA_PKCS1_SHA256};
@@ -39,6 +41,12 @@ pub enum PublisherError {
     /// The password is wrong, or the file is damaged.
     #[error("it does not open: the password is wrong, or the file is damaged")]
     Locked,
+    /// More rounds or memory than a password takes that somebody made to be used.
+    #[error(
+        "it takes more rounds or memory to open than this program spends on it: write it anew with `openssl pkcs8 -topk8 \
+         -in KEY -out NEW`"
+    )]
+    Effort,
     /// The old encryption of PEM keys, which derives its key by MD5.
     #[error("its key has the old encryption of PEM: write it anew with `openssl pkcs8 -topk8 -in KEY -out NEW`")]
     OldEncryption,
@@ -143,6 +151,26 @@ pub fn needs_password(pem: &[u8]) -> bool {
     pem::parse_many(pem).unwrap_or_default().iter().any(|section| section.tag() == "ENCRYPTED PRIVATE KEY")
 }
 
+/// Most rounds of PBKDF2, a few seconds of work; OpenSSL takes 2,048 by default.
+const ROUNDS: u32 = 5_000_000;
+/// Most bytes that scrypt may fill (RFC 7914 section 2), as many as OpenSSL fills by default.
+const SCRYPT: u64 = 32 * 1024 * 1024;
+/// Most passes of scrypt over them.
+const PASSES: u16 = 16;
+
+/// True if the key is opened within these limits: whoever made the file says how much work it takes.
+fn bounded(scheme: &EncryptionScheme) -> bool {
+    let EncryptionScheme::Pbes2(parameters) = scheme else { return true };
+    match &parameters.kdf {
+        Kdf::Pbkdf2(rounds) => rounds.iteration_count <= ROUNDS,
+        Kdf::Scrypt(scrypt) => {
+            let bytes = u64::from(scrypt.block_size).saturating_mul(128).saturating_mul(scrypt.cost_parameter);
+            bytes <= SCRYPT && scrypt.parallelization <= PASSES
+        }
+        _ => false,
+    }
+}
+
 fn pem_key(text: &[u8], password: Option<&str>) -> Result<KeyPair, PublisherError> {
     let sections = pem::parse_many(text).unwrap_or_default();
     let keys: Vec<_> = sections.iter().filter(|section| section.tag().ends_with("PRIVATE KEY")).collect();
@@ -159,6 +187,9 @@ fn pem_key(text: &[u8], password: Option<&str>) -> Result<KeyPair, PublisherErro
         "ENCRYPTED PRIVATE KEY" => {
             let locked =
                 EncryptedPrivateKeyInfoRef::try_from(section.contents()).map_err(|_| PublisherError::Locked)?;
+            if !bounded(&locked.encryption_algorithm) {
+                return Err(PublisherError::Effort);
+            }
             let open = locked.decrypt(password.ok_or(PublisherError::Password)?).map_err(|_| PublisherError::Locked)?;
             KeyPair::from_pkcs8(open.as_bytes()).map_err(kind)
         }

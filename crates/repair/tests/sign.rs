@@ -113,6 +113,27 @@ fn openssl_takes_what_we_sign_until_one_byte_of_it_changes() {
     }
 }
 
+/// Whoever made a key says how much work it takes to open, and may mean harm.
+#[test]
+fn a_key_that_takes_too_much_work_is_refused_at_once() {
+    let scratch = Scratch::new("effort", RSA);
+    let password = format!("pass:{PASSWORD}");
+    let locked = ["pkcs8", "-topk8", "-in", "key", "-passout", &password];
+    scratch.openssl(&[&locked[..], &["-outform", "DER", "-iter", "65537", "-out", "der"]].concat());
+    let mut der = scratch.bytes("der");
+    let rounds = der.windows(5).position(|five| five == [2, 3, 1, 0, 1]).unwrap();
+    der[rounds + 2..rounds + 5].copy_from_slice(&[0x7F, 0xFF, 0xFF]);
+    std::fs::write(scratch.0.join("der"), der).unwrap();
+    scratch.openssl(&["base64", "-in", "der", "-out", "base64"]);
+    let text = String::from_utf8(scratch.bytes("base64")).unwrap();
+    let pem = format!("-----BEGIN ENCRYPTED PRIVATE KEY-----\n{text}-----END ENCRYPTED PRIVATE KEY-----\n");
+    let read = |key: &[u8]| Publisher::from_pem(&scratch.bytes("cert"), key, Some(PASSWORD)).err();
+    assert_eq!(read(pem.as_bytes()), Some(PublisherError::Effort));
+    // scrypt as openssl uses it is opened
+    scratch.openssl(&[&locked[..], &["-scrypt", "-out", "scrypt"]].concat());
+    assert_eq!(read(&scratch.bytes("scrypt")), None);
+}
+
 #[test]
 fn keys_are_read_as_openssl_writes_them() {
     let scratch = Scratch::new("keys", RSA);

@@ -60,7 +60,12 @@ pub enum Record {
 impl Transcript {
     /// The look-up of the name that was typed; `None` where that was an address.
     pub fn name(&self) -> Option<&NameLookup> {
-        self.records.iter().find_map(|record| match record {
+        self.names().last()
+    }
+
+    /// All look-ups of the name: a resolver that failed is asked again.
+    pub fn names(&self) -> impl Iterator<Item = &NameLookup> {
+        self.records.iter().filter_map(|record| match record {
             Record::Name(lookup) => Some(lookup),
             _ => None,
         })

@@ -267,3 +267,18 @@ fn name_servers_that_answer_nonsense() {
     let told = ask(MANY);
     assert!(told.connections() <= 16, "{}", told.connections());
 }
+
+/// The first of two name servers drops every question, or one kind of them: clients wait, and get in.
+#[test]
+fn a_name_server_that_does_not_answer() {
+    let Some(stage) = Stage::new() else { return };
+    let _dns = stage.dnsmasq(HOST, &[&format!("--host-record={NAME},{HOST}")]);
+    stage.network.resolver(&format!("nameserver {HOST_TOO}\nnameserver {HOST}\n"));
+    stage.network.filter(&format!("ip daddr {HOST_TOO} udp dport 53 drop"));
+    let told = stage.ask(NAME, &[]);
+    told.expect(1, "faulty", &["name-server-silent"]);
+    assert_eq!(told.reached(), "sequence", "{:#}", told.report["findings"]);
+    let because = told.report["findings"][0]["because"].to_string();
+    assert!(because.contains(&format!("the name server {HOST_TOO} does not answer")), "{because}");
+    told.keep("name-server-silent");
+}

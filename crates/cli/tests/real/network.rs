@@ -107,3 +107,17 @@ fn answers_that_are_too_large_for_the_way() {
     told.expect(1, "faulty", &["path-mtu-black-hole"]);
     assert_eq!(told.reached(), "x224");
 }
+
+/// Of two machines behind one address one is closed, whichever is met first: neither is the port called closed, nor
+/// the host healthy.
+#[test]
+fn every_second_connection_is_refused() {
+    for turn in [0, 1] {
+        let syn = "tcp dport 3389 tcp flags & (syn | ack) == syn";
+        let Some(told) = through(Some(&format!("{syn} numgen inc mod 2 == {turn} reject with tcp reset")), HOST) else {
+            return;
+        };
+        told.expect(1, "faulty", &["connections-refused-at-times"]);
+        assert_eq!(told.report["findings"][0]["confidence"], "proven", "{:#}", told.report["findings"]);
+    }
+}

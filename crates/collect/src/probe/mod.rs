@@ -99,7 +99,7 @@ impl Probe {
     /// Asks until no answer can change the verdict, or the budget is spent.
     pub async fn run(&self) -> Transcript {
         let began = Instant::now();
-        let mut led = self.resolve(began).await;
+        let (mut led, late) = self.resolve(began).await;
         if matches!(self.target.host, Host::Name(_)) {
             led.retain(|address| !is_nobodys(address));
         }
@@ -116,31 +116,44 @@ impl Probe {
             // a task that panicked has left its records behind; the others go on
             doubted |= task.await.unwrap_or_default();
         }
-        self.ask_names(began, &spent, doubted).await;
+        self.ask_names(began, &spent, doubted, late).await;
         self.seen()
     }
 
-    async fn resolve(&self, began: Instant) -> Vec<SocketAddr> {
-        let (target, resolver) = (self.target.clone(), Arc::clone(&self.resolver));
-        if matches!(target.host, Host::Name(_)) {
-            (self.progress)(&format!("resolving {}", target.host));
+    /// Resolves the name, once more if the resolver says that it could not answer now; returns the addresses, and
+    /// whether it failed or took long.
+    async fn resolve(&self, began: Instant) -> (Vec<SocketAddr>, bool) {
+        if matches!(self.target.host, Host::Name(_)) {
+            (self.progress)(&format!("resolving {}", self.target.host));
         }
+        let mut late = false;
+        loop {
+            let start = micros(began.elapsed());
+            let answer = self.look_up_once(began).await;
+            let took = micros(began.elapsed()).saturating_sub(start);
+            let addresses = if let NameAnswer::Addresses(list) = &answer { list.clone() } else { Vec::new() };
+            let again = matches!(answer, NameAnswer::TryAgain { .. }) && !late && took < share(self.budget.timeout, 3);
+            late |= took >= LATE || again;
+            if !matches!(self.target.host, Host::Address(_)) {
+                let lookup = NameLookup { start, took, answer };
+                self.change(|transcript| transcript.records.push(Record::Name(lookup)));
+            }
+            if !again {
+                return (addresses, late);
+            }
+        }
+    }
+
+    async fn look_up_once(&self, began: Instant) -> NameAnswer {
+        let (target, resolver) = (self.target.clone(), Arc::clone(&self.resolver));
         let lookup = tokio::task::spawn_blocking(move || resolver.resolve(&target));
-        let limit = began + share(self.budget.timeout, 3);
-        let answer = match timeout_at(limit, lookup).await {
+        let answer = match timeout_at(began + share(self.budget.timeout, NAME_TENTHS), lookup).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) | Err(_) => NameAnswer::Silent,
         };
         // without a network, the resolver's answer says nothing about a name or a name server
         let known = matches!(answer, NameAnswer::Addresses(_)) || self.resolver.has_network();
-        let answer = if known { answer } else { NameAnswer::NoNetwork };
-        let addresses = if let NameAnswer::Addresses(list) = &answer { list.clone() } else { Vec::new() };
-        if !matches!(self.target.host, Host::Address(_)) {
-            let took = micros(began.elapsed());
-            let lookup = NameLookup { start: Duration::ZERO, took, answer };
-            self.change(|transcript| transcript.records.push(Record::Name(lookup)));
-        }
-        addresses
+        if known { answer } else { NameAnswer::NoNetwork }
     }
 
     fn change(&self, change: impl FnOnce(&mut Transcript)) {
@@ -148,6 +161,11 @@ impl Probe {
     }
 }
 
+/// Tenths of the time-out for the resolver: by default it goes on to a second name server after five seconds on Linux
+/// (resolv.conf(5)), and clients wait for that.
+const NAME_TENTHS: u32 = 6;
+/// Time from which a resolver took so long that its name servers are asked why.
+const LATE: Duration = Duration::from_secs(2);
 /// Most addresses of one name that are asked in a run.
 const ASKED: usize = 8;
 

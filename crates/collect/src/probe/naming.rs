@@ -19,11 +19,12 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Probe {
     /// Asks the name servers that this computer is set up to use, and no others. `doubted` if clients are not led to
-    /// the machine that they mean, as far as was seen: then addresses are tried to which they are not led.
-    pub(super) async fn ask_names(&self, began: Instant, spent: &Arc<AtomicUsize>, doubted: bool) {
+    /// the machine that they mean, as far as was seen: then addresses are tried to which they are not led. `late` if
+    /// the resolver failed or took long.
+    pub(super) async fn ask_names(&self, began: Instant, spent: &Arc<AtomicUsize>, doubted: bool, late: bool) {
         let Host::Name(name) = &self.target.host else { return };
         // this computer's own name, which no server has to know
-        if name.eq_ignore_ascii_case("localhost") || !(doubted || self.context.thorough) {
+        if name.eq_ignore_ascii_case("localhost") || !(doubted || late || self.context.thorough) {
             return;
         }
         if matches!(self.seen().name(), Some(lookup) if lookup.answer == NameAnswer::NoNetwork) {

@@ -1,6 +1,6 @@
 //! `certificate-untrusted`: the certificate is self-signed.
 
-use evidence::{Role, Stage};
+use evidence::{Because, Role, Stage};
 use wire::tls::TlsOffer;
 
 use crate::case::Case;
@@ -68,6 +68,19 @@ fn signs_itself(case: Case<'_>) -> Option<Ground> {
 pub(super) fn vouched_otherwise(case: Case<'_>) -> bool {
     let credssp = case.selected().is_none_or(|seen| seen.value.credssp()) && case.context.profile.protocols.credssp();
     credssp && case.name_typed() && case.domain_member() != Some(false)
+}
+
+/// Says that nobody knows whether the client trusts who issued the certificate, where it refuses a host that it does
+/// not trust.
+pub fn notice(case: Case<'_>) -> Option<Because> {
+    let issued = case.self_issued().filter(|seen| !seen.value)?;
+    let open = case.context.require_trust && installed(case).is_none() && !vouched_otherwise(case);
+    let text = format!(
+        "Whether the client trusts the authority that issued the certificate of {} was not seen, and it is set to refuse a \
+         host that it does not trust.",
+        case.label()
+    );
+    open.then(|| issued.because(text))
 }
 
 /// True if exactly this certificate was installed as trusted on the client. A missing authority shows nothing: Windows

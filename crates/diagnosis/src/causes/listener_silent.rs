@@ -8,6 +8,7 @@ use wire::machine::X224Answer;
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
+use crate::path;
 
 /// Longest that a loaded host, or one at the end of a long path with a packet lost, takes to answer a request.
 const PATIENCE: Duration = Duration::from_millis(1500);
@@ -34,7 +35,8 @@ pub const CAUSE: Cause = Cause {
                        or 0x704), or a device on the way ends the idle connection and it shows 0x904.",
         why: "The operating system accepts connections, but the program behind does not handle them: Remote Desktop \
               Services hangs, or so many connections are being set up that new ones wait. Or something else accepts \
-              for the host: a proxy, load balancer or tunnel that cannot reach it, or a trap for attackers.",
+              for the host: a proxy, load balancer or tunnel that cannot reach it, or a trap for attackers. Where not even \
+              the host's system acknowledges the request, something on the way drops it.",
         confirm: "On the host: is the service running and does the attempt arrive (event 131 in RdpCoreTS, 261 in Remote \
                   Connection Manager)? Event 1006 says that too many connections are being set up.",
         command: "Get-Service TermService; (Get-NetTCPConnection -LocalPort {port} | Group-Object State | Format-Table Name,Count \
@@ -69,6 +71,15 @@ fn silent(case: Case<'_>) -> Option<Ground> {
             seen.because(text + &waited(case, seen))
         })
         .collect();
+    let unheard = path::unheard(case).map(|seen| {
+        seen.because(format!(
+            "its system did not even acknowledge the request, which was sent {} more times: the request does not arrive, or \
+             nothing comes back. Then something on the way drops what follows on the handshake (a firewall, a way there \
+             and another one back), and the service has not seen the client",
+            seen.value
+        ))
+    });
+    let because: Vec<_> = because.into_iter().chain(unheard).collect();
     let ground = (!because.is_empty()).then(|| Ground::on(because))?;
     let waits = case.tries().map(|seen| case.evidence.observations[seen.id - 1].took.unwrap_or_default());
     let patient = waits.min().is_some_and(|least| least >= PATIENCE);

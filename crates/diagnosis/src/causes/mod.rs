@@ -19,7 +19,7 @@ mod certificate_missing;
 mod certificate_name_mismatch;
 mod certificate_not_yet_valid;
 mod certificate_renewal_failing;
-mod certificate_untrusted;
+pub(crate) mod certificate_untrusted;
 mod certificate_weak;
 mod certificate_wrong_usage;
 mod cipher_order_policy;
@@ -28,6 +28,7 @@ mod client_tls12_disabled;
 mod client_update_regression;
 mod clock_skew;
 mod closed_on_negotiation;
+mod connections_refused_at_times;
 mod credssp_broken;
 mod credssp_client_refused;
 mod credssp_error_status;
@@ -62,6 +63,7 @@ mod machine_renamed;
 mod name_not_found;
 mod name_points_elsewhere;
 mod name_server_failure;
+mod name_server_silent;
 mod name_server_unreachable;
 mod name_sinkholed;
 mod negotiation_disabled;
@@ -116,6 +118,7 @@ pub const ALL: &[&Cause] = &[
     &name_not_found::CAUSE,
     &name_server_failure::CAUSE,
     &name_server_unreachable::CAUSE,
+    &name_server_silent::CAUSE,
     &name_sinkholed::CAUSE,
     &hosts_file_overrides_dns::CAUSE,
     &wrong_search_suffix::CAUSE,
@@ -128,6 +131,7 @@ pub const ALL: &[&Cause] = &[
     &dropped_after_accept::CAUSE,
     &listener_silent::CAUSE,
     &listener_overloaded::CAUSE,
+    &connections_refused_at_times::CAUSE,
     &not_an_rdp_service::CAUSE,
     &closed_on_negotiation::CAUSE,
     &nla_required::CAUSE,

@@ -9,7 +9,7 @@ use super::name_not_found::ALSO_OFFLINE;
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::stage::naming::{failing_servers, silent_servers};
+use crate::stage::naming::{failing_servers, given, silent_servers};
 
 pub const CAUSE: Cause = Cause {
     id: "name-server-unreachable",
@@ -50,7 +50,8 @@ fn answer(case: Case<'_>) -> Option<Seen<&NameAnswer>> {
 fn not_answered(case: Case<'_>) -> Option<Ground> {
     let seen = answer(case)?;
     let name = case.label();
-    if fails_instead(case).is_some() {
+    // where one of them has the name, it is for the resolver to ask that
+    if fails_instead(case).is_some() || given(case).next().is_some() {
         return None;
     }
     let silent = silent_servers(case);

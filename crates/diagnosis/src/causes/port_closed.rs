@@ -2,12 +2,11 @@
 
 use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
-use wire::machine::{ConnectFailure, TcpAnswer};
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
-use crate::stage::tcp::{other_family_answers, tcp_only};
+use crate::stage::tcp::{is_refused, other_family_answers, tcp_only};
 use crate::xrdp;
 
 pub const CAUSE: Cause = Cause {
@@ -40,10 +39,6 @@ pub const CAUSE: Cause = Cause {
     fixes: &["enable-remote-desktop", "start-services", "set-listener-port", "set-xrdp-port"],
 };
 
-fn is_refused(answer: &TcpAnswer) -> bool {
-    *answer == TcpAnswer::Failed(ConnectFailure::Refused)
-}
-
 fn refused(case: Case<'_>) -> Option<Ground> {
     if !tcp_only(case, is_refused) {
         return None;
@@ -60,7 +55,14 @@ fn refused(case: Case<'_>) -> Option<Ground> {
     }
     let text =
         format!("{} refused the connection: nothing listens there, or a firewall refuses on its behalf", case.label());
-    let ground = Ground::on(vec![seen.because(text)]);
+    let mut because = vec![seen.because(text)];
+    if case.name_typed() && case.who().address.is_some_and(|address| address.ip().is_loopback()) {
+        because.push(seen.because(
+            "the name leads to a loopback address, which is this computer itself: the record or the hosts file is wrong, \
+             unless a tunnel was to listen there",
+        ));
+    }
+    let ground = Ground::on(because);
     Some(if case.another_address_answers() { ground.severity(Severity::Degrading) } else { ground })
 }
 
@@ -74,6 +76,7 @@ mod tests {
     use super::*;
     use crate::sketch::{Expect, host, host_at};
     use evidence::fact::Fact;
+    use wire::machine::{ConnectFailure, TcpAnswer};
 
     const REFUSED: Fact = Fact::TcpAnswer(TcpAnswer::Failed(ConnectFailure::Refused));
 

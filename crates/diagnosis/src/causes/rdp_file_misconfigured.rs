@@ -89,17 +89,10 @@ fn all(case: Case<'_>, seen: Seen<&RdpFileRecord>) -> Vec<Wrong> {
 type Told = (Severity, Confidence, String);
 
 fn address(settings: RdpSettings<'_>) -> Option<Told> {
-    const SECOND: &str = "alternate full address";
     let (name, written) = settings.address()?;
     let error = Target::parse(written).err()?;
     let text = format!("{name} is {written:?}, where HOST or HOST:PORT should stand: {error}");
-    // files of a farm name the collection in the first, and connect by the second
-    let second = settings.text(SECOND).is_some_and(|text| name != SECOND && Target::parse(text).is_ok());
-    Some(if second {
-        (Severity::Advisory, Confidence::Possible, format!("{text}; {SECOND} is in order"))
-    } else {
-        (Severity::Blocking, Confidence::Likely, text)
-    })
+    Some((Severity::Blocking, Confidence::Likely, text))
 }
 
 /// The port line is wrong. Where the address has its own port, or is missing, the line does not count.
@@ -318,8 +311,6 @@ mod tests {
             "full address:s:server:3390\nserver port:i:0",
             "screen mode id:i:2\nfull address:s",
             "screen mode id:i:2\nenablecredsspsupport:1",
-            // a collection of a farm
-            "full address:s:RDS Farm\nalternate full address:s:broker.corp.example",
         ] {
             found(text, Severity::Advisory, Confidence::Possible);
         }

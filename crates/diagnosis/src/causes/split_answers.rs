@@ -1,7 +1,8 @@
 //! `split-answers`: a name has several addresses, in one answer or by who is asked, and not all of them lead to the
-//! host.
+//! host; or the resolver denies a name that name servers have.
 
-use evidence::{Because, Role, Stage};
+use evidence::{Because, Fact, Role, Stage};
+use wire::transcript::NameAnswer;
 
 use crate::case::Case;
 use crate::cause::{Cause, Confidence, Explains, Ground, Page, Proof, Severity, Shows};
@@ -11,7 +12,7 @@ use crate::stage::naming::{Elsewhere, cures, given, led_because, led_to, own_nam
 
 pub const CAUSE: Cause = Cause {
     id: "split-answers",
-    title: "the name has several addresses, and they do not all lead to a working host",
+    title: "the name has different answers, and not all of them lead to a working host",
     stage: Stage::Name,
     severity: Severity::Degrading,
     role: Role::Resolver,
@@ -34,8 +35,6 @@ pub const CAUSE: Cause = Cause {
         Explains { cause: "listener-silent", when: is_misinformed },
         Explains { cause: "not-an-rdp-service", when: is_misinformed },
         Explains { cause: "name-not-found", when: is_misinformed },
-        Explains { cause: "name-server-failure", when: is_misinformed },
-        Explains { cause: "name-server-unreachable", when: is_misinformed },
         Explains { cause: "name-sinkholed", when: is_misinformed },
         Explains { cause: "name-points-elsewhere", when: is_misinformed },
         Explains { cause: "certificate-name-mismatch", when: is_misinformed },
@@ -49,7 +48,8 @@ pub const CAUSE: Cause = Cause {
               which one member is off, or a VPN adapter's address. The DNS server turns the order from answer to answer, \
               so the fault comes and goes. Or it depends on who is asked: one name server knows the name from inside, \
               another from outside or not at all (split DNS), and the resolver takes the first answer that it gets; or a \
-              cache still has the old one.",
+              cache still has the old one, or still denies the name; or this computer is set up not to ask DNS \
+              at all (the line hosts: of nsswitch.conf).",
         confirm: "Ask each address by itself: rdpdoctor diagnose ADDRESS. Then compare the records of the name with the \
                   addresses that the host has. Where the name leads nowhere or to another machine, this program asks each \
                   name server that this computer is set up to use, and tries the addresses that they give.",
@@ -111,8 +111,12 @@ fn machines(all: &[OfName<'_>]) -> Vec<Because> {
 }
 
 /// Addresses at which tests worked, and which a name server gives for the name itself; `None` where the hosts file or a
-/// search suffix is what leads clients elsewhere, which are causes of their own.
+/// search suffix is what leads clients elsewhere, which are causes of their own, or the resolver got no answer.
 fn known_to_others(case: Case<'_>) -> Option<Vec<Elsewhere<'_>>> {
+    let told = case.last(|fact| if let Fact::NameAnswer(answer) = fact { Some(answer) } else { None })?;
+    if !matches!(told.value, NameAnswer::Addresses(_) | NameAnswer::NotFound { .. }) {
+        return None;
+    }
     let (settings, led) = (settings(case)?.value, led_to(case));
     let of_hosts_file = !led.is_empty() && led.iter().all(|address| settings.hosts.contains(address));
     let names = settings.names(case.label());
@@ -160,10 +164,8 @@ fn all_alike(case: Case<'_>) -> Option<Ground> {
 mod tests {
     use super::*;
     use crate::sketch::{Expect, Sketch, names, resolver};
-    use evidence::Fact;
     use wire::dns::DnsAnswer;
     use wire::machine::{ConnectFailure, TcpAnswer, X224Answer};
-    use wire::transcript::NameAnswer;
     use wire::x224::{SecurityProtocols, ServerAnswer};
 
     const PRESENT: Expect = Expect::Present(Severity::Degrading, Confidence::Proven);

@@ -38,7 +38,7 @@ pub struct StageResult {
 pub struct Ladder {
     /// Rungs, in the order of subjects and stages.
     pub stages: Vec<StageResult>,
-    /// True if a capture lacks the very packets of a TLS handshake that was agreed on.
+    /// True if a capture lacks the very packets of a TLS handshake that was agreed on, or its client did not finish it.
     pub incomplete: bool,
 }
 
@@ -70,7 +70,8 @@ impl Ladder {
             }
         }
         let mut cases = contexts.iter().enumerate().map(|(subject, context)| Case { evidence, subject, context });
-        Self { stages, incomplete: cases.any(Case::handshake_not_captured) }
+        let open = |case: Case<'_>| case.handshake_not_captured() || case.handshake_not_finished();
+        Self { stages, incomplete: cases.any(open) }
     }
 
     /// Iterates over the rungs to hosts, without those of a client's way to a gateway.

@@ -47,6 +47,7 @@ const SECURITY: &[&str] = &["standard-security-only", "negotiation-disabled", "b
 /// Causes for which the log of the server says more than any setting.
 const SERVICE: &[&str] = &[
     "listener-overloaded",
+    "connections-refused-at-times",
     "handshakes-fail-at-times",
     "closed-on-negotiation",
     "tls-stalled",

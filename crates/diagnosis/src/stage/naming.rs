@@ -96,7 +96,7 @@ pub fn failing_servers(resolver: Case<'_>) -> Vec<Because> {
         told.push(key);
         let (DnsQuestion { name, kind }, word) = (&seen.value.question, failure_name(code).unwrap_or("a failure"));
         let text =
-            format!("the name server {} answers {word} (RCODE {code}) for {name} ({})", server(seen), kind.word());
+            format!("the name server {} answers {word} (RCODE {code}) for {name} ({})", server(&seen), kind.word());
         Some(seen.because(text))
     });
     failing.collect()
@@ -114,7 +114,7 @@ pub fn silent_servers(resolver: Case<'_>) -> Vec<Because> {
         told.push(seen.value.server);
         new
     });
-    each.map(|seen| seen.because(format!("the name server {} did not answer this program either", server(seen))))
+    each.map(|seen| seen.because(format!("the name server {} did not answer this program either", server(&seen))))
         .collect()
 }
 
@@ -139,13 +139,13 @@ impl Given<'_> {
     pub fn because(&self) -> Because {
         let name = &self.lookup.value.question.name;
         let alias = self.aliases.last().map(|alias| format!(", an alias (CNAME) of {alias},")).unwrap_or_default();
-        let text = format!("the name server {} gives {name}{alias} {}", server(self.lookup), list(self.addresses));
+        let text = format!("the name server {} gives {name}{alias} {}", server(&self.lookup), list(self.addresses));
         self.lookup.because(text)
     }
 }
 
 /// Names the server of a look-up: its address, and its port where that is not the usual one.
-fn server(lookup: Seen<&DnsLookup>) -> String {
+pub fn server(lookup: &Seen<&DnsLookup>) -> String {
     let server = lookup.value.server;
     if server.port() == 53 { server.ip().to_string() } else { server.to_string() }
 }
@@ -391,10 +391,10 @@ pub fn servers_because(resolver: Case<'_>, name: &str) -> Vec<Because> {
         DnsAnswer::Addresses { aliases, addresses } => Some(Given { lookup: seen, aliases, addresses }.because()),
         DnsAnswer::NoSuchName if !denied.contains(&seen.value.server) => {
             denied.push(seen.value.server);
-            Some(seen.because(format!("the name server {} says that {name} does not exist", server(seen))))
+            Some(seen.because(format!("the name server {} says that {name} does not exist", server(&seen))))
         }
         DnsAnswer::Unreadable => {
-            Some(seen.because(format!("the answer of the name server {} could not be read", server(seen))))
+            Some(seen.because(format!("the answer of the name server {} could not be read", server(&seen))))
         }
         _ => None,
     });

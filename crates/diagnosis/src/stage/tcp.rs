@@ -9,7 +9,7 @@ use super::room::{Room, Whose};
 use crate::case::{Case, Seen};
 use crate::need::{Again, Asking, Kind, Need, Of};
 use crate::stage::rung::{NOT_TRIED, Outcome, Rung, took};
-use crate::tries::minded;
+use crate::tries::{counted, minded};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Tcp, of: Whose::Address, rung };
@@ -22,9 +22,54 @@ static TCP: Kind = Kind {
     asking: Some(Asking { again: Again::Never, askable: |_, _| false, question: |_, _, all| all }),
 };
 
+static REFUSED_AGAIN: Kind = Kind {
+    name: "refused-again",
+    words: |_| "whether further connections are refused as well".to_owned(),
+    answered: |case, _| case.tcp().count() >= REFUSALS,
+    asking: Some(Asking {
+        again: Again::Expected,
+        askable: |case, _| {
+            // refused by IPv6, a client goes on to the IPv4 address of the name
+            let passed_by = case.name_typed() && case.who().address.is_some_and(|address| address.is_ipv6());
+            !passed_by && case.tcp().count() < REFUSALS && tcp_only(case, is_refused)
+        },
+        // should another machine answer now, all is asked at once
+        question: |_, _, all| all,
+    }),
+};
+
+static CONNECTED_AGAIN: Kind = Kind {
+    name: "connected-again",
+    words: |_| "whether further connections are accepted, with pauses between them".to_owned(),
+    answered: |case, _| case.tcp().any(|seen| is_refused(seen.value)) && counted(&connects(case)),
+    asking: Some(Asking {
+        again: Again::Soon,
+        askable: |case, _| case.tcp().any(|seen| is_refused(seen.value)) && !counted(&connects(case)),
+        question: |_, _, all| all.bare(),
+    }),
+};
+
+/// Refusals that tell a closed port from one of several machines behind an address.
+const REFUSALS: usize = 3;
+
 impl Need {
     /// Opens a connection.
     pub const TCP: Self = Self::new(&TCP, Of::Nothing);
+    /// Opens further connections where the first was refused: behind one address another machine may take the next.
+    pub const REFUSED_AGAIN: Self = Self::new(&REFUSED_AGAIN, Of::Nothing);
+    /// Opens further connections where some were accepted and some refused, until it is clear how often.
+    pub const CONNECTED_AGAIN: Self = Self::new(&CONNECTED_AGAIN, Of::Nothing);
+}
+
+/// True if the connection was refused.
+pub fn is_refused(answer: &TcpAnswer) -> bool {
+    *answer == TcpAnswer::Failed(ConnectFailure::Refused)
+}
+
+/// Tells of each connection whether it was accepted, but for the refusals that our own pace explains.
+pub fn connects(case: Case<'_>) -> Vec<Seen<bool>> {
+    let told = case.tcp().filter(|seen| *seen.value == TcpAnswer::Accepted || is_refused(seen.value));
+    minded(case, told.map(|seen| Seen { value: !is_refused(seen.value), id: seen.id }).collect())
 }
 
 impl<'a> Case<'a> {

@@ -1,5 +1,7 @@
 //! The stage `x224`: X.224 and the security negotiation ([MS-RDPBCGR] 2.2.1.1, 2.2.1.2).
 
+use std::time::Duration;
+
 use evidence::{Fact, Stage};
 use wire::machine::X224Answer;
 use wire::x224::{NegotiationFailure, SecurityProtocols, ServerAnswer};
@@ -30,7 +32,7 @@ static HELD_REQUEST: Kind = Kind {
     asking: Some(Asking {
         again: Again::Never,
         askable: |case, _| closed(case),
-        question: |_, _, all| Question { hold: true, ..all.bare() },
+        question: |case, _, all| Question { hold: hold(case), ..all.bare() },
     }),
 };
 
@@ -157,6 +159,19 @@ impl Need {
     pub const fn negotiation(asked: Asked) -> Self {
         Self::new(&NEGOTIATION, Of::Protocols(asked))
     }
+}
+
+/// Time that a request is held back, to see who ends the connection.
+const HOLD: Duration = Duration::from_millis(250);
+/// Longest such time.
+const LONGEST_HOLD: Duration = Duration::from_secs(5);
+
+/// Returns how long a request is to be held back: for longer than the host took to close on one, or a close by a timer
+/// of its own would be taken for an answer.
+fn hold(case: Case<'_>) -> Duration {
+    let closed = case.tries().filter(|seen| matches!(seen.value, X224Answer::Closed(_)));
+    let soonest = closed.filter_map(|seen| took(case, seen.id)).min().unwrap_or_default();
+    soonest.saturating_add(HOLD).min(LONGEST_HOLD)
 }
 
 /// True if it closed on a request for everything.

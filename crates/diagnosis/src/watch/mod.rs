@@ -94,7 +94,7 @@ pub struct WatchChange {
     pub at: String,
     /// Seconds since the watch began, of the round before: it happened after this …
     pub after: f64,
-    /// … and before this, of the round that shows it.
+    /// … and before this, when the round that shows it ended.
     pub before: f64,
     /// Event.
     pub event: WatchEvent,
@@ -148,7 +148,8 @@ pub struct WatchSummary {
     pub ended: WatchEnd,
     /// Number of times that it broke.
     pub broke: u64,
-    /// Longest time that it was down, in seconds, as far as was seen.
+    /// Longest time that it may have been down, in seconds: from the beginning of a round in which it was up to the end
+    /// of the next one.
     pub longest_down: f64,
     /// State at the end; null without a round.
     pub state: Option<WatchState>,
@@ -217,9 +218,29 @@ struct Now {
     /// Beginning of this state.
     since: Duration,
     /// Beginning of the time down, whatever the reasons.
-    down_since: Option<Duration>,
+    down: Option<Down>,
     last: Duration,
     wall: OffsetDateTime,
+}
+
+/// Time down.
+#[derive(Debug, Clone, Copy)]
+struct Down {
+    /// Beginning of the last round before it.
+    after: Duration,
+    /// Beginning of the first round in it.
+    since: Duration,
+}
+
+/// Time of a round.
+#[derive(Debug, Clone, Copy)]
+pub struct RoundTime {
+    /// Its beginning, since the watch began, by a clock that never jumps.
+    pub since: Duration,
+    /// Its end, by the same clock.
+    pub until: Duration,
+    /// Its beginning by the wall clock.
+    pub wall: OffsetDateTime,
 }
 
 impl Watch {
@@ -244,14 +265,9 @@ impl Watch {
         }
     }
 
-    /// Adds a round that began so long after the watch (`since`, by a clock that never jumps) and at that time of the
-    /// wall clock. Returns the round, and what changed.
-    pub fn add(
-        &mut self,
-        diagnosis: &Diagnosis,
-        since: Duration,
-        wall: OffsetDateTime,
-    ) -> (WatchRound, Option<WatchChange>) {
+    /// Adds a round. Returns it, and what changed.
+    pub fn add(&mut self, diagnosis: &Diagnosis, time: RoundTime) -> (WatchRound, Option<WatchChange>) {
+        let RoundTime { since, wall, .. } = time;
         self.rounds += 1;
         self.connections += diagnosis.connections as u64;
         let state = WatchState::of(diagnosis);
@@ -269,7 +285,7 @@ impl Watch {
             self.recent.pop_front();
         }
         self.recent.push_back(seconds.filter(|_| state.up).unwrap_or(f64::NAN));
-        let change = self.change(diagnosis, &state, since, wall);
+        let change = self.change(diagnosis, &state, time);
         let round = WatchRound {
             schema: SCHEMA.to_owned(),
             round: self.rounds,
@@ -285,31 +301,27 @@ impl Watch {
     }
 
     /// Compares the state with the one before, and keeps it as the newest.
-    fn change(
-        &mut self,
-        diagnosis: &Diagnosis,
-        state: &WatchState,
-        since: Duration,
-        wall: OffsetDateTime,
-    ) -> Option<WatchChange> {
+    fn change(&mut self, diagnosis: &Diagnosis, state: &WatchState, time: RoundTime) -> Option<WatchChange> {
+        let RoundTime { since, until, wall } = time;
         let side = Side::of(diagnosis);
         let before = self.now.take();
-        let changed = before.as_ref().filter(|before| before.state != *state);
-        let change = changed.map(|before| self.told(before, state, &side, since, wall));
-        let change = change.or_else(|| self.slower(before.as_ref()?, state, &side, since, wall));
-        let down_since = match before.as_ref() {
-            _ if state.up || state.at_times => None,
-            Some(Now { down_since: Some(began), .. }) => Some(*began),
-            _ => Some(since),
-        };
-        if let Some(began) = down_since.or(before.as_ref().and_then(|before| before.down_since)) {
-            self.longest_down = self.longest_down.max(since.saturating_sub(began));
+        let change = before.as_ref().and_then(|before| {
+            if before.state == *state {
+                return self.slower(before, state, &side, time);
+            }
+            Some(self.told(before, state, &side, time))
+        });
+        let was = before.as_ref().and_then(|before| before.down);
+        let begins = || Down { after: before.as_ref().map_or(since, |before| before.last), since };
+        let down = (!state.up && !state.at_times).then(|| was.unwrap_or_else(begins));
+        if let Some(down) = down.or(was) {
+            self.longest_down = self.longest_down.max(until.saturating_sub(down.after));
         }
         if state.up {
             self.last_up = Some(side);
         }
         let began = before.filter(|before| before.state == *state).map_or(since, |before| before.since);
-        self.now = Some(Now { state: state.clone(), since: began, down_since, last: since, wall });
+        self.now = Some(Now { state: state.clone(), since: began, down, last: since, wall });
         if let Some(change) = &change {
             self.broke += u64::from(change.event == WatchEvent::Broke);
             if self.changes.len() == CHANGES {
@@ -320,14 +332,7 @@ impl Watch {
         change
     }
 
-    fn told(
-        &self,
-        before: &Now,
-        state: &WatchState,
-        side: &Side,
-        since: Duration,
-        wall: OffsetDateTime,
-    ) -> WatchChange {
+    fn told(&self, before: &Now, state: &WatchState, side: &Side, time: RoundTime) -> WatchChange {
         let event = match (before.state.up, state.up) {
             (true, false) => WatchEvent::Broke,
             (false, true) => WatchEvent::Back,
@@ -336,35 +341,28 @@ impl Watch {
         WatchChange {
             schema: SCHEMA.to_owned(),
             round: self.rounds,
-            at: rfc3339(wall),
+            at: rfc3339(time.wall),
             after: in_seconds(before.last),
-            before: in_seconds(since),
+            before: in_seconds(time.until),
             event,
             from: before.state.clone(),
             to: state.clone(),
-            lasted: in_seconds(since.saturating_sub(before.since)),
+            lasted: in_seconds(time.since.saturating_sub(before.since)),
             compared: self.last_up.is_some(),
             differences: self.last_up.as_ref().map_or_else(Vec::new, |good| compare(good, side).differences),
         }
     }
 
     /// Tells of a round that went well and took far longer than the one before.
-    fn slower(
-        &self,
-        before: &Now,
-        state: &WatchState,
-        side: &Side,
-        since: Duration,
-        wall: OffsetDateTime,
-    ) -> Option<WatchChange> {
+    fn slower(&self, before: &Now, state: &WatchState, side: &Side, time: RoundTime) -> Option<WatchChange> {
         let differences: Vec<_> = slower(self.last_up.as_ref().filter(|_| state.up)?, side, SLOW).collect();
-        let told = self.told(before, state, side, since, wall);
+        let told = self.told(before, state, side, time);
         (!differences.is_empty()).then_some(WatchChange { event: WatchEvent::Slow, differences, ..told })
     }
 
     /// True if it has been down for so long that it is broken for good.
     pub fn broken_for_good(&self) -> bool {
-        let down = |now: &Now| now.down_since.is_some_and(|began| now.last.saturating_sub(began) >= self.give_up);
+        let down = |now: &Now| now.down.is_some_and(|down| now.last.saturating_sub(down.since) >= self.give_up);
         self.now.as_ref().is_some_and(down)
     }
 

@@ -24,15 +24,34 @@ fn silent() -> Diagnosis {
     host("192.0.2.1").on_connection(1, silent()).on_connection(2, silent()).diagnose()
 }
 
+/// Round that begins at this second on a clock that agrees with the wall's, and takes no time.
+fn at(second: u64) -> RoundTime {
+    let since = Duration::from_secs(second);
+    RoundTime { since, until: since, wall: BEGAN + since }
+}
+
 /// Adds rounds a second apart, on two clocks that agree.
 fn watched(rounds: &[Diagnosis]) -> (Watch, Vec<WatchChange>) {
     let mut watch = Watch::new(Duration::from_secs(1), Duration::from_mins(10));
     let mut changes = Vec::new();
     for (second, round) in (0..).zip(rounds) {
-        let (_, change) = watch.add(round, Duration::from_secs(second), BEGAN + Duration::from_secs(second));
+        let (_, change) = watch.add(round, at(second));
         changes.extend(change);
     }
     (watch, changes)
+}
+
+/// A round may wait for an answer for seconds: what it shows happened before its end, not before its beginning.
+#[test]
+fn bounds_hold_where_a_round_waited() {
+    let mut watch = Watch::new(Duration::from_secs(1), Duration::from_mins(10));
+    let long = |second: u64, takes: u64| RoundTime { until: Duration::from_secs(second + takes), ..at(second) };
+    watch.add(&up(), long(0, 0));
+    let (_, broke) = watch.add(&refused(), long(1, 6));
+    let (_, back) = watch.add(&up(), long(8, 3));
+    let (broke, back) = (broke.unwrap(), back.unwrap());
+    assert_eq!((broke.after, broke.before, back.after, back.before), (0.0, 7.0, 1.0, 11.0));
+    assert_eq!(watch.summary(Duration::from_secs(12), WatchEnd::Stopped).longest_down, 11.0);
 }
 
 #[test]
@@ -54,7 +73,7 @@ fn a_break_is_told_to_within_an_interval_with_its_stage_and_what_came_back() {
     assert_eq!((back.event, back.lasted, back.differences.len()), (WatchEvent::Back, 2.0, 1));
     assert_eq!(back.differences[0].aspect, "certificate");
     let summary = watch.summary(Duration::from_secs(5), WatchEnd::Stopped);
-    assert_eq!((summary.rounds, summary.up, summary.broke, summary.longest_down), (5, 3, 1, 2.0));
+    assert_eq!((summary.rounds, summary.up, summary.broke, summary.longest_down), (5, 3, 1, 3.0));
     assert_eq!((summary.status(), summary.changes.len()), (1, 2));
 }
 
@@ -70,14 +89,15 @@ fn another_fault_is_a_change_and_no_second_break() {
     let (watch, changes) = watched(&[up(), refused(), silent(), up()]);
     let events: Vec<_> = changes.iter().map(|change| change.event).collect();
     assert_eq!(events, [WatchEvent::Broke, WatchEvent::Changed, WatchEvent::Back]);
-    assert_eq!((changes[2].lasted, watch.longest_down), (1.0, Duration::from_secs(2)));
+    assert_eq!((changes[2].lasted, watch.longest_down), (1.0, Duration::from_secs(3)));
 }
 
 #[test]
 fn a_clock_that_jumps_changes_no_interval() {
     let mut watch = Watch::new(Duration::from_secs(1), Duration::from_mins(10));
-    let at =
-        |watch: &mut Watch, since, wall| watch.add(&up(), Duration::from_secs(since), BEGAN + Span::seconds(wall)).0;
+    let at = |watch: &mut Watch, since, wall| {
+        watch.add(&up(), RoundTime { wall: BEGAN + Span::seconds(wall), ..at(since) }).0
+    };
     assert_eq!(at(&mut watch, 0, 0).jumped, None);
     assert_eq!(at(&mut watch, 1, 3601).jumped, Some(3600.0), "asleep, or set ahead");
     let back = at(&mut watch, 2, 2);
@@ -91,7 +111,7 @@ fn a_clock_that_jumps_changes_no_interval() {
 fn it_is_broken_for_good_after_a_time_without_a_break() {
     let mut watch = Watch::new(Duration::from_secs(1), Duration::from_secs(3));
     let mut add = |round: &Diagnosis, second| {
-        watch.add(round, Duration::from_secs(second), BEGAN + Duration::from_secs(second));
+        watch.add(round, at(second));
         watch.broken_for_good()
     };
     let ended = [add(&refused(), 0), add(&refused(), 2), add(&up(), 3), add(&refused(), 4), add(&silent(), 6)];
@@ -110,7 +130,7 @@ fn a_host_that_fails_at_times_is_neither_up_nor_given_up() {
     let mut watch = Watch::new(Duration::from_secs(1), Duration::from_secs(1));
     let mut events = Vec::new();
     for (second, round) in (0..).zip([&up(), &falters, &falters, &falters, &up()]) {
-        let (_, change) = watch.add(round, Duration::from_secs(second), BEGAN + Duration::from_secs(second));
+        let (_, change) = watch.add(round, at(second));
         assert!(!watch.broken_for_good());
         events.extend(change.map(|change| change.event));
     }
@@ -136,7 +156,7 @@ fn memory_is_flat() {
     let rounds = |watch: &mut Watch, numbers: std::ops::Range<u64>| {
         for number in numbers {
             let round = if number % 10 == 0 { &refused } else { &up };
-            watch.add(round, Duration::from_secs(number), BEGAN + Duration::from_secs(number));
+            watch.add(round, at(number));
         }
     };
     rounds(&mut watch, 0..1_000);

@@ -145,10 +145,11 @@ impl<'a> RdpSettings<'a> {
         written.or_else(|| known(name)?.default?.parse().ok())
     }
 
-    /// Returns the address as written: `full address`, or what stands in for it, with the setting's name.
+    /// Returns the address as written, with the setting's name: `alternate full address` goes before `full address`, as
+    /// FreeRDP has it of mstsc (client/common/file.c); files of a farm name the collection in the other.
     pub fn address(self) -> Option<(&'static str, &'a str)> {
         let named = |name| Some((name, self.text(name)?));
-        named("full address").or_else(|| named("alternate full address"))
+        named("alternate full address").or_else(|| named("full address"))
     }
 
     /// Returns where the connection goes. The address's own port wins; `server port` fills in where it has none.
@@ -241,6 +242,8 @@ mod tests {
             ("full address:s:2001:db8::7", "[2001:db8::7]:3389"),
             ("full address:s:[2001:db8::7]:3390", "[2001:db8::7]:3390"),
             ("full address:s:\nalternate full address:s:other", "other:3389"),
+            ("full address:s:one\nalternate full address:s:other", "other:3389"),
+            ("full address:s:one\nalternate full address:s:", "one:3389"),
         ] {
             let record = record(text);
             assert_eq!(RdpSettings(&record).target().unwrap().unwrap().to_string(), target, "{text}");

@@ -23,8 +23,10 @@ pub(crate) fn observe(transcript: &Transcript, evidence: &mut Evidence) {
     let Some(lookup) = transcript.name() else { return };
     let name = printable(&transcript.host);
     let resolver = evidence.subject(Subject::new(Role::Resolver, Some(name.clone()), None));
-    let at = later(transcript.at, lookup.took);
-    evidence.observe(resolver, Source::Resolver, at, Some(lookup.took), Fact::NameAnswer(lookup.answer.clone()));
+    for lookup in transcript.names() {
+        let at = later(later(transcript.at, lookup.start), lookup.took);
+        evidence.observe(resolver, Source::Resolver, at, Some(lookup.took), Fact::NameAnswer(lookup.answer.clone()));
+    }
     let addresses: &[SocketAddr] = if let NameAnswer::Addresses(addresses) = &lookup.answer { addresses } else { &[] };
     // 0.0.0.0 and :: are no host's
     for address in addresses.iter().filter(|address| !address.ip().to_canonical().is_unspecified()) {

@@ -135,6 +135,11 @@ fn undetermined_words(diagnosis: &Diagnosis, reached: &str) -> String {
         (None, false) if went(Outcome::Degraded) => {
             "Could not tell: one step worked only partly, and no known cause explains why.".to_owned()
         }
+        (None, false) if diagnosis.connections > 0 && !reached.is_empty() => {
+            format!(
+                "Could not tell: all that was tested works ({reached}), and not all that a client may meet was tested."
+            )
+        }
         (None, false) => sound_by_records(diagnosis).unwrap_or_else(|| {
             "Could not tell: nothing that was seen is a fault, and no complete connection was seen.".to_owned()
         }),

@@ -212,7 +212,6 @@ impl Connection {
         }
         // whoever acknowledges or speaks has been accepted
         self.accepted.get_or_insert(at);
-        let first = self.last_syn.is_some() && side == Side::Client && self.up.length() == 0;
         let (own, other) = match side {
             Side::Client => (&mut self.up, &mut self.down),
             Side::Host => (&mut self.down, &mut self.up),
@@ -220,10 +219,9 @@ impl Connection {
         own.begin(segment.sequence);
         own.take(at, segment.sequence, segment.payload, segment.missing);
         if flags.has(Flags::ACK) {
-            // the SYN+ACK was not captured: the client's first acknowledgement names what it said
-            if first {
-                other.begin(segment.acknowledgement);
-            }
+            // the other side's beginning was not captured: its next byte is the one that is waited for, and what is
+            // captured of it later may have a hole before it
+            other.begin(segment.acknowledgement);
             other.acknowledged(segment.acknowledgement);
         }
         if flags.has(Flags::FIN) {

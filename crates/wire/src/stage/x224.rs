@@ -126,6 +126,10 @@ impl Expect for ExpectConfirm {
             Framing::Complete(length) => {
                 let frame: Vec<u8> = self.received.drain(..length).collect();
                 Some(match ServerAnswer::decode(&frame) {
+                    Ok(answer) if speaks_before_tls(&answer, &self.received) => {
+                        let error = "bytes right behind the Connection Confirm, where TLS begins".to_owned();
+                        X224Answer::Malformed { bytes: kept(&[frame, self.left()].concat()), error }
+                    }
                     Ok(answer) => X224Answer::Server(answer),
                     Err(error) => X224Answer::Malformed { bytes: kept(&frame), error: error.to_string() },
                 })
@@ -136,6 +140,11 @@ impl Expect for ExpectConfirm {
     fn left(&mut self) -> Vec<u8> {
         std::mem::take(&mut self.received)
     }
+}
+
+/// True if a server that selected TLS goes on before the client has begun it: the client's TLS stack meets those bytes.
+fn speaks_before_tls(answer: &ServerAnswer, behind: &[u8]) -> bool {
+    matches!(answer, ServerAnswer::Selected { protocol, .. } if protocol.tls()) && !behind.is_empty()
 }
 
 fn foreign(received: &[u8]) -> X224Answer {
@@ -237,7 +246,12 @@ fn redact<'a>(stream: &'a [u8], _: &mut Names) -> (Vec<u8>, &'a [u8]) {
         Framing::NotTpkt => (greeting(stream), &[]),
         Framing::Complete(length) => {
             let (answer, behind) = stream.split_at(length.min(stream.len()));
-            (redacted_answer(answer), behind)
+            match ServerAnswer::decode(answer) {
+                Ok(read) if speaks_before_tls(&read, behind) => {
+                    ([redacted_answer(answer), masked(behind)].concat(), &[])
+                }
+                _ => (redacted_answer(answer), behind),
+            }
         }
     }
 }

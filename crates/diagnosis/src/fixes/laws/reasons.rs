@@ -88,6 +88,7 @@ pub(super) const LISTED: &[(&str, &str, Why)] = &[
     ("tls13-refused", "disable-tls13", Wire),
     ("tls13-refused", "exempt-from-inspection", Person),
     ("tls13-refused", "try-another-client", Wire),
+    ("connections-refused-at-times", "try-another-client", Wire),
     ("handshakes-fail-at-times", "restart-services", Wire),
     ("handshakes-fail-at-times", "try-another-client", Wire),
     ("server-name-refused", "try-another-client", Wire),
