@@ -7,9 +7,10 @@
 //!   to        of a lead the ids of entries, the one that is meant first
 //!   says      texts by which it is known, in any spelling of capitals and signs; `*` stands for a few words
 //!   begins    beginnings of words that are followed by digits, such as the numbers of Entra's refusals
-//!   functions beginnings of names of functions, which a log puts before its sentences: they count in lines that tell of
-//!             an error, where Remote Desktop is named
-//!   part      true for the part of a program that a line of its log belongs to: a sentence that is nearly there says more
+//!   functions beginnings of names of functions, which a log puts before its sentences: they count in lines that tell
+//!             of an error, where Remote Desktop is named
+//!   part      true for the part of a program that a line of its log belongs to, and for lines that say nothing: any
+//!             other sentence says more
 //!   topics    words of people who have no message: each is a list of words that all have to be there, `|` between
 //!             words of which one is enough, and `(not)` for any word that tells of trouble; they count where Remote
 //!             Desktop is named
