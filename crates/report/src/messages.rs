@@ -7,6 +7,10 @@
 //!   to        of a lead the ids of entries, the one that is meant first
 //!   says      texts by which it is known, in any spelling of capitals and signs; `*` stands for a few words
 //!   begins    beginnings of words that are followed by digits, such as the numbers of Entra's refusals
+//!   functions beginnings of names of functions, which a log puts before its sentences: they count in lines that tell
+//!             of an error, where Remote Desktop is named
+//!   part      true for the part of a program that a line of its log belongs to, and for lines that say nothing: any
+//!             other sentence says more
 //!   topics    words of people who have no message: each is a list of words that all have to be there, `|` between
 //!             words of which one is enough, and `(not)` for any word that tells of trouble; they count where Remote
 //!             Desktop is named
@@ -30,14 +34,19 @@ const FILES: &[&str] = &[
     include_str!("../data/messages/mstsc.toml"),
     include_str!("../data/messages/languages.toml"),
     include_str!("../data/messages/languages-logon.toml"),
+    include_str!("../data/messages/languages-linux.toml"),
     include_str!("../data/messages/dialogs.toml"),
     include_str!("../data/messages/freerdp.toml"),
     include_str!("../data/messages/linux-hosts.toml"),
     include_str!("../data/messages/clients.toml"),
+    include_str!("../data/messages/programs.toml"),
+    include_str!("../data/messages/components.toml"),
     include_str!("../data/messages/azure.toml"),
     include_str!("../data/messages/entra.toml"),
+    include_str!("../data/messages/services.toml"),
     include_str!("../data/messages/events.toml"),
     include_str!("../data/messages/event-texts.toml"),
+    include_str!("../data/messages/event-tables.toml"),
     include_str!("../data/messages/names.toml"),
     include_str!("../data/messages/policies.toml"),
     include_str!("../data/messages/roles.toml"),
@@ -63,12 +72,16 @@ pub struct Message {
     pub says: Vec<String>,
     /// Beginnings of words that are followed by digits, in lower case.
     pub begins: Vec<String>,
+    /// Beginnings of names of functions, in lower case.
+    pub functions: Vec<String>,
     /// Words by which a symptom is known.
     pub topics: Vec<String>,
     /// Words of the glossary by which a dialog in another language is known.
     pub concepts: Vec<String>,
     /// Its words are enough where Remote Desktop is not named.
     pub alone: bool,
+    /// It is only the part of a program that a line belongs to.
+    pub part: bool,
     /// How much it says, from 1 to 4.
     pub rank: u8,
     /// Other programs say so too.
@@ -134,6 +147,10 @@ struct Own {
     says: Vec<String>,
     #[serde(default)]
     begins: Vec<String>,
+    #[serde(default)]
+    functions: Vec<String>,
+    #[serde(default)]
+    part: bool,
     #[serde(default)]
     topics: Vec<String>,
     #[serde(default)]
@@ -210,6 +227,8 @@ impl From<Own> for Message {
             program: own.program,
             says: own.says,
             begins: own.begins,
+            functions: own.functions,
+            part: own.part,
             topics: own.topics,
             concepts: Vec::new(),
             alone: own.alone,
@@ -238,6 +257,8 @@ impl From<Lead> for Message {
             program: String::new(),
             says: lead.says,
             begins: Vec::new(),
+            functions: Vec::new(),
+            part: false,
             topics: lead.topics,
             concepts: lead.concepts,
             alone: lead.alone,
@@ -301,7 +322,7 @@ mod tests {
     fn a_message_says_what_it_means_and_where_that_comes_from() {
         let mut ids = std::collections::BTreeSet::new();
         for message in all() {
-            let known_by = [&message.says, &message.topics, &message.concepts, &message.begins]
+            let known_by = [&message.says, &message.topics, &message.concepts, &message.begins, &message.functions]
                 .iter()
                 .any(|words| !words.is_empty());
             assert!((1..=4).contains(&message.rank) && known_by, "{message:?}");

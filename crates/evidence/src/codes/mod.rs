@@ -56,6 +56,8 @@ const FILES: &[&str] = &[
     table!("event-gateway"),
     table!("event-broker"),
     table!("event-avd"),
+    table!("event-ntlm"),
+    table!("event-licensing"),
     table!("event-programs"),
     table!("freerdp"),
     table!("xfreerdp-exit"),

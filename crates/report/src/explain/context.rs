@@ -42,8 +42,9 @@ const EXTENDED: [&str; 18] = [
     "genişletil",
 ];
 /// Ends of words before a number that is a code.
-const LABELS: [&str; 32] = [
+const LABELS: [&str; 33] = [
     "code",
+    "occurred",
     "codes",
     "reason",
     "error",
@@ -355,14 +356,15 @@ fn marked<'a>(number: &'a Number, read: &Read, context: &Context<'_>) -> Option<
     let exit = ["exit code", "exit status", "exited with", "exit value", "status code"].contains(&two.as_str())
         || ["exit", "exitcode", "rc", "returned", "returns"].contains(&last)
         || number.line().contains("exit status");
-    if exit && (context.speaks_of(Numbering::FreeRdp) || number.value >= 128 && two != "status code") {
+    if context.speaks_of(Numbering::FreeRdp) && of_freerdp(number) {
+        return of_list(number, 74, "freerdp");
+    }
+    let of_host = context.speaks_of(Numbering::LinuxHost);
+    if exit && (context.speaks_of(Numbering::FreeRdp) || number.value >= 128 && two != "status code" && !of_host) {
         return of_list(number, 64, "xfreerdp-exit").filter(|_| context.about.bare());
     }
     if exit || counted(number) {
         return None;
-    }
-    if context.speaks_of(Numbering::FreeRdp) && of_freerdp(number) {
-        return of_list(number, 74, "freerdp");
     }
     if context.event() && !number.hex && (EVENT.contains(&last) || context.lists(last)) {
         return Some(plain(number, 70));
@@ -381,15 +383,13 @@ fn marked<'a>(number: &'a Number, read: &Read, context: &Context<'_>) -> Option<
         let dialog = DIALOG.iter().any(|words| number.line().trim_end_matches([' ', ':', '=', '#']).ends_with(words));
         let lists = if dialog { vec!["disconnect", "gateway", "hresult"] } else { Vec::new() };
         let small = !number.hex && number.value < 0x100;
+        // in a sentence a small number is an error of whatever wrote it
+        if small && !dialog && read.count > SHORT {
+            return None;
+        }
         return Some(Candidate {
             number,
-            score: if dialog {
-                80
-            } else if small {
-                45
-            } else {
-                74
-            },
+            score: if small && !dialog { 45 } else { 74 + 6 * u8::from(dialog) },
             lists,
             only: false,
         });

@@ -223,6 +223,10 @@ fn carried(reading: &Reading, number: &Number, context: &Context<'_>) -> bool {
     if entry.family.events {
         return context.means(entry, &beside);
     }
+    // a gateway writes its own numbers in decimal: "The following error occurred: 23003"
+    if entry.family.id == "proxy" && !number.hex && labelled(number) && !context.about.foreign {
+        return true;
+    }
     // 0x0000000A is how others write a small number, and 0x8007 stands before the numbers of Windows
     let padded = number.text.len() >= 10 && number.value < 0x1_0000;
     let general = number.value >> 16 == 0x8007;

@@ -12,6 +12,8 @@ const OTHER_CLIENTS: [&str; 7] = ["mac", "macos", "macbook", "ios", "ipad", "iph
 pub(super) enum Numbering {
     /// FreeRDP, or a program around it.
     FreeRdp,
+    /// A server of Linux, whose sessions end with statuses of other programs.
+    LinuxHost,
     /// Kerberos.
     Kerberos,
     /// Microsoft's client on macOS, iOS or Android.
@@ -22,6 +24,7 @@ pub(super) enum Numbering {
 pub(super) fn spoken_of(read: &Read, words: &HashSet<&str>) -> Vec<Numbering> {
     let named = [
         (Numbering::FreeRdp, read.lower.contains("freerdp")),
+        (Numbering::LinuxHost, words.contains("xrdp") || words.contains("xrdp-sesman")),
         (Numbering::Kerberos, words.contains("kerberos")),
         (Numbering::OtherClient, OTHER_CLIENTS.iter().any(|word| words.contains(word))),
     ];

@@ -29,9 +29,15 @@ const LONGEST: usize = 160;
 /// sentences that are known (the logarithm of one in how many has the word).
 const FEW: usize = 4;
 const EVERYDAY: f64 = 4.5;
+/// Words of a line of a log that tells of an error.
+pub(super) const FAILS: [&str; 9] =
+    ["error", "fatal", "failed", "fail", "cannot", "unable", "invalid", "disconnect", "refused"];
 /// How many sentences of one text are told.
 const MOST: usize = 12;
 
+/// Programs whose sentences are told by their telling words alone only where the program is named: others say nearly
+/// the same.
+const NAMED: [&str; 7] = ["guacd", "guacamole", "remmina", "rdesktop", "krdc", "krdp", "ironrdp"];
 /// In a text about another program, sentences of fewer words count for nothing.
 const SURE: usize = 8;
 /// A sentence that was found.
@@ -51,6 +57,8 @@ pub(super) struct Said {
 
 struct Pattern {
     message: &'static Message,
+    /// Programs of which it is a sentence, as far as they are in [`NAMED`].
+    programs: Vec<&'static str>,
     /// Runs of words, with a gap between each two.
     runs: Vec<Vec<String>>,
     words: usize,
@@ -82,7 +90,10 @@ impl Patterns {
             let runs: Vec<Vec<String>> = text.split('*').map(run_of).filter(|run| !run.is_empty()).collect();
             let distinct: BTreeSet<&String> = runs.iter().flatten().collect();
             let weights = distinct.into_iter().map(|word| (word.clone(), 0.0)).collect();
-            Pattern { message, words: runs.iter().map(Vec::len).sum(), runs, weights, whole: 0.0 }
+            let names =
+                |name: &&&str| message.program.to_lowercase().contains(**name) || text.to_lowercase().contains(**name);
+            let programs = NAMED.iter().filter(names).copied().collect();
+            Pattern { message, programs, words: runs.iter().map(Vec::len).sum(), runs, weights, whole: 0.0 }
         };
         let mut all: Vec<Pattern> = messages::all()
             .iter()
@@ -161,6 +172,7 @@ impl Patterns {
         let mut found: Vec<Said> = Vec::new();
         let mut seen = HashSet::new();
         let lines = lines(tokens);
+        let named: Vec<&str> = NAMED.into_iter().filter(|name| tokens.iter().any(|word| word.contains(name))).collect();
         // a line without a telling word is none of the sentences
         let telling: Vec<bool> = tokens.iter().map(|word| self.telling.contains_key(word)).collect();
         let tells = |(start, end): (usize, usize)| telling[start..end].contains(&true);
@@ -172,7 +184,7 @@ impl Patterns {
                 if !tells((start, end)) || !seen.insert(words()) {
                     continue;
                 }
-                let hit = self.nearest(&words(), about).map(|number| Said {
+                let hit = self.nearest(&words(), &named, about).map(|number| Said {
                     message: self.all[number].message,
                     line: tokens.line(start),
                     exact: false,
@@ -185,10 +197,15 @@ impl Patterns {
         found
     }
 
-    fn nearest(&self, words: &[&str], about: &About) -> Option<usize> {
+    fn nearest(&self, words: &[&str], named: &[&str], about: &About) -> Option<usize> {
         let shares = self.shares(words).into_iter();
         let enough = if about.ours { NEAR_OURS } else { NEAR };
-        let near = shares.filter(|(number, share)| *share >= enough && (about.ours || !self.everyday(*number)));
+        let of_named = |number: usize| {
+            let programs = &self.all[number].programs;
+            programs.is_empty() || programs.iter().any(|program| named.contains(program))
+        };
+        let near = shares
+            .filter(|(number, share)| *share >= enough && of_named(*number) && (about.ours || !self.everyday(*number)));
         let best = near.max_by(|a, b| {
             let (one, other) = (self.all[a.0].whole, self.all[b.0].whole);
             a.1.total_cmp(&b.1).then(one.total_cmp(&other)).then(b.0.cmp(&a.0))
@@ -280,16 +297,28 @@ fn lines(tokens: &Tokens) -> Vec<(usize, usize)> {
 pub(super) fn said(tokens: &Tokens, about: &About) -> Vec<Said> {
     let mut found = PATTERNS.exact(tokens, about);
     found.retain(|said| !about.foreign || !said.message.generic && said.words >= SURE);
-    if found.is_empty() && !about.foreign && !nothing_wrong(tokens) {
-        found = PATTERNS.near(tokens, about);
+    // the part of a program alone says less than a sentence that is nearly there
+    let little = found.iter().all(|said| said.message.part);
+    if little && !about.foreign && !nothing_wrong(tokens) {
+        let mut near = PATTERNS.near(tokens, about);
         // an event is known by its own words alone: others say as well that a session was disconnected
         let of_event = |message: &Message| message.to.first().is_some_and(|id| id.starts_with("event-"));
-        found.retain(|said| !said.message.generic && !of_event(said.message) && !said.message.normal());
+        near.retain(|said| !said.message.generic && !of_event(said.message) && !said.message.normal());
+        found.extend(near);
     }
     let all = found.clone();
     found.retain(|said| !PATTERNS.as_it_should_be(said, &all));
-    // the rank first, then the longer one
-    found.sort_by_key(|said| (std::cmp::Reverse((said.message.rank, said.words)), said.line));
+    // lines that say nothing do not speak for a line beside them that tells of an error
+    let usual = |line: usize| all.iter().any(|said| said.message.normal() && said.line == line);
+    let fails = |at: usize| FAILS.contains(&tokens.get(at)) && !usual(tokens.line(at));
+    if (0..tokens.len()).any(fails) {
+        found.retain(|said| !(said.message.part && said.message.normal()));
+    }
+    // the rank first, then what is wrong before what is not, then the longer one
+    found.sort_by_key(|said| {
+        let Message { rank, part, .. } = said.message;
+        (std::cmp::Reverse((rank, !said.message.normal(), !part, said.words)), said.line)
+    });
     let mut seen = HashSet::new();
     found.retain(|said| seen.insert(std::ptr::from_ref(said.message)));
     found.truncate(MOST);

@@ -1,11 +1,13 @@
 //! Interprets the sentences and updates in a text, as topics.
 
+use std::collections::HashSet;
+
 use diagnosis::printable::printable;
 use diagnosis::regressions::{self, Regression};
 use diagnosis::{causes, codes};
 
 use super::about::About;
-use super::said::{Said, said};
+use super::said::{FAILS, Said, said};
 use super::tokens::Tokens;
 use super::{DIAGNOSE, Explained, Found, Measurement, Neighbour, Topic, named};
 use crate::messages::{self, Message};
@@ -24,7 +26,7 @@ pub(super) fn found(question: &str, tokens: &Tokens, about: &About) -> Vec<Found
     let lines: Vec<&str> = question.lines().collect();
     let line = |at: usize| lines.get(at).map_or("", |line| line.trim()).chars().take(SHOWN).collect::<String>();
     let mut found: Vec<Found> = said(tokens, about).iter().map(|said| topic(said, &line(said.line))).collect();
-    let mut seen = std::collections::HashSet::new();
+    let mut seen = HashSet::new();
     let updates =
         tokens.iter().filter(|word| word.len() >= 8 && word.starts_with("kb") && seen.insert(word.to_owned()));
     found.extend(updates.filter_map(|word| {
@@ -32,6 +34,7 @@ pub(super) fn found(question: &str, tokens: &Tokens, about: &About) -> Vec<Found
         Some(Found { score: UPDATE, topic: named::topic(&word.to_uppercase(), vec![entry]) })
     }));
     found.extend(begun(tokens).filter(|_| !about.foreign));
+    found.extend(function(tokens).filter(|_| about.ours));
     found
 }
 
@@ -47,6 +50,21 @@ fn begun(tokens: &Tokens) -> Option<Found> {
     let (word, message) = tokens.iter().find_map(|word| of(word).map(|message| (word, message)))?;
     let score = SCORES.get(usize::from(message.rank)).copied().unwrap_or_default();
     Some(Found { score, topic: named::topic(&word.to_uppercase(), entries(message)) })
+}
+
+/// The first name of a function in a line that tells of an error, as the part of a program that it belongs to.
+fn function(tokens: &Tokens) -> Option<Found> {
+    let fails = |at: &usize| FAILS.contains(&tokens.get(*at));
+    let failing: HashSet<usize> = (0..tokens.len()).filter(fails).map(|at| tokens.line(at)).collect();
+    let begin = |message: &'static Message| message.functions.iter().map(move |begin| (begin.as_str(), message));
+    let known: Vec<(&str, &Message)> = messages::all().iter().flat_map(begin).collect();
+    let of = |at: usize| {
+        let name = Some(tokens.get(at)).filter(|word| word.contains('_') && failing.contains(&tokens.line(at)))?;
+        known.iter().find(|(begin, _)| name.starts_with(begin)).map(|(_, message)| (name, *message))
+    };
+    let (name, message) = (0..tokens.len()).find_map(of)?;
+    let score = SCORES.get(usize::from(message.rank)).copied().unwrap_or_default();
+    Some(Found { score, topic: named::topic(name, entries(message)) })
 }
 
 /// The entries that a sentence or symptom leads to.
