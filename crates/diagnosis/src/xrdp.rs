@@ -214,8 +214,8 @@ pub(crate) fn no_version(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![seen.because(text)]).confidence(confidence))
 }
 
-/// True if its list of cipher suites names none. Measured with xrdp 0.9.21: a list of one letter is passed over, and with
-/// one that OpenSSL refuses xrdp selects TLS and hangs up.
+/// True if its list of cipher suites names none. Measured with xrdp 0.9.21: a list of one letter is passed over, and
+/// with one that OpenSSL refuses xrdp selects TLS and hangs up.
 pub(crate) fn names_no_suite(xrdp: &Xrdp) -> bool {
     xrdp.tls_ciphers.as_deref().is_some_and(|list| list.len() > 1 && !may_name_suites(list))
 }

@@ -46,7 +46,7 @@ fn changed(journal: &Journal) -> String {
     names.join(", ")
 }
 
-/// Lists the files of which a part was taken back and that are not as they were: somebody has changed other parts since.
+/// Lists the files of which a part was taken back and that are not as they were: somebody has changed other parts.
 fn changed_since(journal: &Journal) -> Vec<PathBuf> {
     let parts = journal.begin.steps.iter().map(|step| &step.place);
     let parts = parts.filter(|place| matches!(place, Place::Ini { .. } | Place::Member { .. }));

@@ -17,8 +17,9 @@ pub enum Verdict {
 }
 
 impl Patient {
-    /// Looks whether the causes are gone: in the files and rules as they were `found` since, and by a probe where it runs here. `allowed` are the
-    /// addresses that the firewall was to let in, `waits` says what has to be restarted by hand first.
+    /// Looks whether the causes are gone: in the files and rules as they were `found` since, and by a probe where it
+    /// runs here. `allowed` are the addresses that the firewall was to let in, `waits` says what has to be restarted by
+    /// hand first.
     pub fn verify(
         &self,
         found: &Found,

@@ -101,8 +101,8 @@ pub(crate) fn expired(case: Case<'_>) -> Option<Ground> {
     })
 }
 
-/// Adds to what is wrong with its files why xrdp takes these and not those that its settings most likely mean, and whether
-/// a file that fits is one that somebody put aside.
+/// Adds to what is wrong with its files why xrdp takes these and not those that its settings most likely mean, and
+/// whether a file that fits is one that somebody put aside.
 fn reasons(seen: &Seen<Server<'_>>, text: String) -> Vec<Because> {
     let mut reasons = vec![seen.because(text)];
     let Server::Xrdp(xrdp) = seen.value else { return reasons };

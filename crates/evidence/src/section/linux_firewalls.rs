@@ -124,8 +124,8 @@ impl LinuxFirewall {
         met.any(|rule| rule.fate != Fate::Accept && for_some(rule))
     }
 
-    /// True if it may keep some out of the port, and not all: they may meet such a rule, or only one family of addresses
-    /// is shut out.
+    /// True if it may keep some out of the port, and not all: they may meet such a rule, or only one family of
+    /// addresses is shut out.
     pub fn may_keep_some_out(&self, port: u16) -> bool {
         self.keeps_some_out(port) || self.way(port) != Way::NotShut
     }

@@ -52,8 +52,8 @@ pub struct Xrdp {
     #[serde(default)]
     pub key_matches: Option<bool>,
     /// Path of another certificate that the account may read and that is one of the key, where the one that is set is
-    /// not; or of the one that the setting most likely means, where [`XrdpFile::instead_of`] has it. Null where there is
-    /// none.
+    /// not; or of the one that the setting most likely means, where [`XrdpFile::instead_of`] has it. Null where there
+    /// is none.
     #[serde(default)]
     pub fitting_certificate: Option<String>,
     /// Path of another key likewise, which is that of the certificate; with both, that of the other certificate.

@@ -59,8 +59,7 @@ pub(in crate::evidence) fn read(machine: &Machine, certificate: &mut XrdpFile, k
 
 /// Looks for files that make a pair: those that settings mean which xrdp does not take, or else, beside two files that
 /// are none, first another key, so that the certificate that clients know stays, then another certificate, the one that
-/// is valid longest. A copy that somebody put aside is taken where nothing else fits, and a certificate that has expired
-/// never.
+/// is valid longest. A copy that somebody put aside is taken where nothing else fits, and an expired certificate never.
 pub(in crate::evidence) fn fitting(
     machine: &Machine,
     (certificate, key): (&XrdpFile, &XrdpFile),

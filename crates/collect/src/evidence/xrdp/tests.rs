@@ -145,7 +145,9 @@ fn paths_that_it_does_not_take() {
 fn a_copy_that_was_put_aside_is_the_last_choice() {
     let root = Root::new("aside");
     root.pair(0o644, 0o644);
-    let copy = |to: &str| drop(fs::copy(root.0.join("etc/ssl/key.pem"), root.0.join(to)).unwrap());
+    let copy = |to: &str| {
+        fs::copy(root.0.join("etc/ssl/key.pem"), root.0.join(to)).unwrap();
+    };
     copy("etc/ssl/a.key.sav");
     root.write("etc/xrdp/xrdp.ini", &INI.replace("ssl/key.pem", "ssl/gone.pem"), 0o644);
     fs::rename(root.0.join("etc/ssl/key.pem"), root.0.join("etc/ssl/zz.key")).unwrap();
