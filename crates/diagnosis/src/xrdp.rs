@@ -348,7 +348,10 @@ mod tests {
             (xrdp.tls_ciphers, xrdp.security_layer) = (Some("HIHG".to_owned()), Some("rdp".to_owned()));
         };
         check(&with(plain), cause, Expect::Unknown);
-        assert_eq!(list("HIHG").diagnose().findings[0].fixes, ["set-xrdp-ciphers", "correct-xrdp-tls"]);
+        assert_eq!(
+            list("HIHG").diagnose().findings[0].fixes,
+            ["set-xrdp-ciphers", "correct-xrdp-tls", "try-another-client"]
+        );
     }
 
     /// Each as xrdp 0.9.21 was seen to take it.

@@ -73,7 +73,8 @@ fn idle(found: &Found, planned: &Planned, outside: Option<&Probed>) -> u8 {
     let by_files = found.unread.is_empty() && found.by_person.is_empty();
     match outside.map(|probed| probed.faults.as_deref()) {
         _ if !planned.by_hand.is_empty() => CHANGES,
-        Some(Some([])) if found.by_person.is_empty() => HEALTHY,
+        // a probe from here passes no firewall
+        Some(Some([])) if found.by_person.is_empty() && found.firewall_unread.is_none() => HEALTHY,
         Some(Some([_, ..])) => CHANGES,
         None if by_files => HEALTHY,
         Some(_) | None => UNDETERMINED,

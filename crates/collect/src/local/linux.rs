@@ -24,6 +24,8 @@ use crate::evidence::{Kind, Piece, bytes, gather, gnome, linux_places, pieces_of
 
 /// Longest time for a program that is asked, within the patience for a source.
 const PROGRAM: Duration = Duration::from_secs(4);
+/// Longest time in which all that a repair needs is read: nothing may be missing of it only because it came late.
+const REPAIR: Duration = Duration::from_secs(30);
 /// Most bytes that a program may print.
 const PRINTED: u64 = 16 * 1024 * 1024;
 /// Most entries of the journal that are read: the newest.
@@ -96,7 +98,7 @@ pub fn xrdp_of_this_computer(ini: &Path) -> (State, Option<Process>) {
     let mut now = present(&host);
     now.push(Source::new(place.display().to_string(), move || file(&place)));
     now.push(of(&host, "the firewall", firewall::read));
-    let mut state = all(now, PATIENCE);
+    let mut state = all(now, REPAIR);
     let ports = std::mem::take(&mut state.ports);
     let process = as_it_runs(&host, &ports, &mut state).map(process);
     state.ports = ports;

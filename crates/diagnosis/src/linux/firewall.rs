@@ -141,6 +141,8 @@ mod tests {
         check("3389", &[chain(std::slice::from_ref(&unclear))], may());
         check("3389", &[chain(&[rule(Fate::Drop, 3389, Some("192.0.2.7"))])], may());
         check("3389", &[firewall(NFTABLES, "ip6 a input", Fate::Drop, &[])], may());
+        let ufw = |part: &str, rules: &[LinuxRule]| firewall(UFW, part, Fate::Drop, rules);
+        check("3389", &[ufw("IPv4", &[]), ufw("IPv6", &[rule(Fate::Accept, 3389, None)])], may());
         for open in [chain(&[rule(Fate::Accept, 3389, None), unclear.clone()]), chain(&[rule(Fate::Drop, 3390, None)])]
         {
             check("3389", &[open], Expect::Unknown);
@@ -158,7 +160,6 @@ mod tests {
         for firewalls in [
             vec![],
             vec![ufw("IPv4", std::slice::from_ref(&some))],
-            vec![ufw("IPv4", &[]), ufw("IPv6", &[rule(Fate::Accept, 3389, None)])],
             vec![firewall(NFTABLES, "inet a input", Fate::Drop, &[LinuxRule { unclear: true, ..some }])],
             vec![firewall(FIREWALLD, "trusted", Fate::Accept, &[])],
         ] {

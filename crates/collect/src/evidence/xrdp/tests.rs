@@ -126,18 +126,13 @@ fn paths_that_it_does_not_take() {
         (xrdp.fitting_certificate.as_deref(), xrdp.fitting_key.as_deref()),
         (certificate, Some("/etc/ssl/key.pem"))
     );
-    // whose folder that is nobody knows
-    let xrdp = with("/etc/ssl/cert.pem", "~/cert.pem");
-    assert_eq!(
-        (xrdp.certificate.instead_of.as_deref(), xrdp.fitting_certificate.as_deref()),
-        (Some("~/cert.pem"), None)
-    );
     assert_eq!(with("port", "port").certificate.instead_of, None);
     // the usual pair is there, and the key is one that somebody has chosen
     let other = rcgen::generate_simple_self_signed(["usual".to_owned()]).unwrap();
     root.write("etc/xrdp/cert.pem", &other.cert.pem(), 0o644);
     root.write("etc/xrdp/key.pem", &other.signing_key.serialize_pem(), 0o644);
     let xrdp = with("/etc/ssl/cert.pem", "~/cert.pem");
+    assert_eq!(xrdp.certificate.instead_of.as_deref(), Some("~/cert.pem"));
     assert_eq!((xrdp.fitting_certificate.as_deref(), xrdp.fitting_key), (certificate, None));
 }
 
@@ -389,8 +384,13 @@ fn suites_that_are_not_known_here_are_told() {
         assert!(!is_usual(doubtful), "{doubtful}");
     }
     let root = Root::new("suites");
-    root.write("etc/xrdp/xrdp.ini", &INI.replace("port=3389", "tls_ciphers=FOO\nport=3389"), 0o644);
-    assert!(root.read().unread.iter().any(|unread| unread.what == "tls_ciphers of xrdp.ini"));
+    // a list that names no suite is a finding
+    for (list, unread) in [("AES256-GCM-SHA256", true), ("FOO", false), ("HIGH", false)] {
+        let ini = INI.replace("port=3389", &format!("tls_ciphers={list}\nport=3389"));
+        root.write("etc/xrdp/xrdp.ini", &ini, 0o644);
+        let told = root.read().unread.iter().any(|unread| unread.what == "tls_ciphers of xrdp.ini");
+        assert_eq!(told, unread, "{list}");
+    }
 }
 
 #[test]
