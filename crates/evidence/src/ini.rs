@@ -57,8 +57,8 @@ pub fn astray(text: &str, section: &str, name: &str) -> Option<String> {
     let first = lines.iter().position(head).unwrap_or(lines.len());
     let inside = lines[first..].iter().skip(1).take_while(|line| section_of(line).is_none()).count();
     let outside = lines[..first].iter().chain(lines.get(first + 1 + inside..).unwrap_or_default());
-    let settings = outside.filter_map(|line| setting_of(line));
-    settings.filter(|(known, _)| known.eq_ignore_ascii_case(name)).last().map(|(_, text)| text.to_owned())
+    let mut settings = outside.filter_map(|line| setting_of(line));
+    settings.rfind(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, text)| text.to_owned())
 }
 
 /// Returns the text of the file with the setting as it is to be, or without it. Of one that stands twice the line that
