@@ -328,6 +328,7 @@ fn printed_commands_work_with_and_without_the_line() {
     let other = "[Xorg]\nport=-1\nssl_protocols=no\nkey_file=none\n";
     let cases = [
         ("set-xrdp-tls-versions", "ssl_protocols", "TLSv1.2, TLSv1.3"),
+        ("set-xrdp-ciphers", "tls_ciphers", "DEFAULT"),
         ("offer-tls-in-xrdp", "security_layer", "negotiate"),
         ("set-xrdp-port", "port", "3389"),
     ];

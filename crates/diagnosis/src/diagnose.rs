@@ -151,7 +151,7 @@ fn finding(found: &Present<'_>, root_of: Vec<String>, explains_symptom: Option<b
         severity: found.severity,
         confidence: found.confidence,
         stage: found.cause.stage,
-        title: linux::title(case, found.cause, because).unwrap_or(found.cause.title).to_owned(),
+        title: linux::title(case, (found.cause, found.severity), because).unwrap_or(found.cause.title).to_owned(),
         because: found.because.clone(),
         explains_symptom,
         root_of,
@@ -167,6 +167,10 @@ fn fixes(found: &Present<'_>, other_server: bool) -> Vec<String> {
     let issued = found.cause.stage == Stage::Certificate && found.case.self_issued().is_some_and(|seen| !seen.value);
     // a finding that keeps nobody out is no reason to lower security
     let weakens_in_vain = |fix: &Fix| found.severity == Severity::Advisory && fix.safety == Safety::Weakening;
+    // rules for some are somebody's wish
+    let opens_in_vain = |fix: &Fix| {
+        found.severity == Severity::Advisory && fix.changes().any(|change| *change == Change::OpenLinuxFirewall)
+    };
     let by_address = found.case.context.target.as_ref().is_some_and(|target| target.name().is_none());
     // Windows selects CredSSP where it is offered; xrdp and others know TLS alone, and have no key files of Windows
     let other = found.case.selected().is_some_and(|seen| seen.value == SecurityProtocols::SSL);
@@ -184,6 +188,9 @@ fn fixes(found: &Present<'_>, other_server: bool) -> Vec<String> {
         Change::ShareKey => usable && !shut.is_empty() && shut.iter().all(|file| file.by_mode_alone),
         Change::SwapXrdpFiles => swapped,
         Change::UseFittingFile => fitting,
+        Change::SetXrdp { name: "tls_ciphers", .. } => {
+            !headless && seen.is_some_and(|seen| crate::xrdp::names_no_suite(seen.value))
+        }
         // there is no place for it
         Change::SetXrdp { .. } => !headless,
         _ => true,
@@ -199,7 +206,9 @@ fn fixes(found: &Present<'_>, other_server: bool) -> Vec<String> {
             _ => (of_linux || other_server) && of_windows(fix),
         };
         let helpless = |fix: &Fix| of_xrdp && !fix.changes().all(helps);
-        fix.is_none_or(|fix| !(weakens_in_vain(fix) || in_vain(fix) || foreign(fix) || helpless(fix)))
+        fix.is_none_or(|fix| {
+            !(weakens_in_vain(fix) || opens_in_vain(fix) || in_vain(fix) || foreign(fix) || helpless(fix))
+        })
     };
     let mut list: Vec<&str> = found.cause.fixes.iter().copied().filter(fits).collect();
     list.sort_by_key(|id| issued && crate::fixes::find(id).is_some_and(Fix::is_of_windows_own));

@@ -12,14 +12,16 @@ mod firewall;
 mod tests;
 
 use evidence::printable::printable;
-use evidence::state::{GSETTINGS, GnomeRemoteDesktop, ListeningPort, NO_LOG, NO_SESMAN, Xrdp, XrdpFile};
+use evidence::state::{
+    GSETTINGS, GnomeRemoteDesktop, ListeningPort, NO_LOG, NO_LOG_TO_WRITE, NO_SESMAN, Xrdp, XrdpFile,
+};
 use evidence::{Because, Fact};
 
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Severity};
 use crate::xrdp::{Layer, layer, wanted};
 pub(crate) use files::{expired, mismatched, missing, unreadable, unusable};
-pub(crate) use firewall::{port, shut};
+pub(crate) use firewall::{may_shut, port, shut};
 
 /// Port of RDP, where no other is set.
 const RDP: u16 = 3389;
@@ -134,6 +136,10 @@ const TITLES: &[(&str, &str)] = &[
     ("private-key-unusable", "the server cannot use its private key or its certificate"),
     ("certificate-binding-stale", "the certificate or the private key that the server is to use is not there"),
     ("certificate-key-mismatch", "the server's private key is not that of its certificate"),
+    (
+        "server-tls-setup-failed",
+        "the list of ciphers in the server's settings names none, so that every handshake fails",
+    ),
     ("port-closed", "the port in the server's settings is none, so it listens on nothing that anybody expects"),
     ("firewall-blocks-rdp", "the firewall of the host lets nobody in to the port of the server"),
     ("service-stopped", "the server does not run, or the part of it that starts sessions"),
@@ -141,7 +147,10 @@ const TITLES: &[(&str, &str)] = &[
 ];
 
 /// Returns the title of a finding that was read on Linux, where that of Windows does not fit.
-pub(crate) fn title(case: Case<'_>, of: &Cause, because: &[Because]) -> Option<&'static str> {
+pub(crate) fn title(case: Case<'_>, (of, severity): (&Cause, Severity), because: &[Because]) -> Option<&'static str> {
+    if of.id == "firewall-blocks-rdp" && severity == Severity::Advisory && shows(case, because) {
+        return Some("the firewall of the host may keep some out of the port of the server");
+    }
     let own = TITLES.iter().find(|(id, _)| *id == of.id).map(|(_, title)| *title);
     own.filter(|_| shows(case, because))
 }
@@ -210,6 +219,11 @@ pub(crate) fn cannot_start(case: Case<'_>) -> Option<Ground> {
         }
         Some(user) if xrdp.file_readable == Some(false) => {
             format!("xrdp is to run as {user}, which may not read {file}: it does not start")
+        }
+        Some(user) if lacks(NO_LOG_TO_WRITE) => {
+            format!(
+                "xrdp is to run as {user}, which may not write the log that LogFile in {file} names: it does not start"
+            )
         }
         _ if lacks(NO_LOG) => format!("{file} has no {NO_LOG}: xrdp does not start without"),
         _ if lacks(NO_SESMAN) => {

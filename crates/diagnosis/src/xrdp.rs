@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use evidence::Fact;
+use evidence::ciphers::may_name_suites;
 use evidence::printable::printable;
 use evidence::state::{NO_GLOBALS, Xrdp};
 use wire::tls::TlsVersion;
@@ -203,13 +204,32 @@ pub(crate) fn no_version(case: Case<'_>) -> Option<Ground> {
         return None;
     }
     let (told, confidence) = if known().next().is_none() {
-        ("names no version that xrdp knows: every handshake fails".to_owned(), Confidence::Proven)
+        let quoted = if text.starts_with(['"', '\'']) { ", for the quotes are a part of its names" } else { "" };
+        (format!("names no version that xrdp knows{quoted}: every handshake fails"), Confidence::Proven)
     } else {
         // a version that stands there may be one that this OpenSSL does not have
         (format!("allows no version that {} speaks", profile.name), Confidence::Likely)
     };
     let text = format!("ssl_protocols={} in {} {told}", printable(text), printable(&seen.value.file));
     Some(Ground::on(vec![seen.because(text)]).confidence(confidence))
+}
+
+/// True if its list of cipher suites names none. Measured with xrdp 0.9.21: a list of one letter is passed over, and
+/// with one that OpenSSL refuses xrdp selects TLS and hangs up.
+pub(crate) fn names_no_suite(xrdp: &Xrdp) -> bool {
+    xrdp.tls_ciphers.as_deref().is_some_and(|list| list.len() > 1 && !may_name_suites(list))
+}
+
+/// `tls_ciphers` names no suite.
+pub(crate) fn no_suite(case: Case<'_>) -> Option<Ground> {
+    let seen = case.xrdp().filter(|seen| layer(seen.value) != Layer::Plain && names_no_suite(seen.value))?;
+    if case.at_addresses().any(|at| at.tls().any(|seen| uses_key(seen.value.1))) {
+        return None;
+    }
+    let list = printable(seen.value.tls_ciphers.as_deref().unwrap_or_default());
+    let quoted = if list.starts_with(['"', '\'']) { ", for the quotes are a part of its names" } else { "" };
+    let text = format!("tls_ciphers={list} in {} names no suite that OpenSSL has{quoted}", printable(&seen.value.file));
+    Some(Ground::on(vec![seen.because(text)]))
 }
 
 #[cfg(test)]
@@ -311,6 +331,27 @@ mod tests {
         check(&listens(with(|xrdp| xrdp.port = None)), "port-closed", Expect::Unknown);
         check(&listens(with(port("33x9"))), "port-closed", present(Confidence::Likely));
         check(&with_on(host("192.0.2.7").accepted(), port("33x9")), "port-closed", Expect::Absent);
+    }
+
+    /// Each as xrdp 0.9.21 was seen to take it.
+    #[test]
+    fn lists_of_suites_that_xrdp_hands_on() {
+        let cause = "server-tls-setup-failed";
+        let list = |text: &'static str| with(|xrdp| xrdp.tls_ciphers = Some(text.to_owned()));
+        for none in ["HIHG", "\"HIGH\"", "high", "!aNULL"] {
+            check(&list(none), cause, Expect::Present(Severity::Blocking, Confidence::Likely));
+        }
+        for sound in ["HIGH", "DEFAULT", "", "x", "HIHG:HIGH"] {
+            check(&list(sound), cause, Expect::Unknown);
+        }
+        let plain = |xrdp: &mut Xrdp| {
+            (xrdp.tls_ciphers, xrdp.security_layer) = (Some("HIHG".to_owned()), Some("rdp".to_owned()));
+        };
+        check(&with(plain), cause, Expect::Unknown);
+        assert_eq!(
+            list("HIHG").diagnose().findings[0].fixes,
+            ["set-xrdp-ciphers", "correct-xrdp-tls", "try-another-client"]
+        );
     }
 
     /// Each as xrdp 0.9.21 was seen to take it.

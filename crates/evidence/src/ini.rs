@@ -50,6 +50,17 @@ pub fn read(text: &str, section: &str, name: &str) -> Result<Option<String>, Str
     Ok(own.and_then(|at| setting_of(lines[at])).map(|(_, text)| text.to_owned()))
 }
 
+/// Reads the last line of a setting that stands outside of its section: before it, behind it, or in another one.
+pub fn astray(text: &str, section: &str, name: &str) -> Option<String> {
+    let lines = lines(text);
+    let head = |line: &&str| section_of(line).is_some_and(|head| head.eq_ignore_ascii_case(section));
+    let first = lines.iter().position(head).unwrap_or(lines.len());
+    let inside = lines[first..].iter().skip(1).take_while(|line| section_of(line).is_none()).count();
+    let outside = lines[..first].iter().chain(lines.get(first + 1 + inside..).unwrap_or_default());
+    let mut settings = outside.filter_map(|line| setting_of(line));
+    settings.rfind(|(known, _)| known.eq_ignore_ascii_case(name)).map(|(_, text)| text.to_owned())
+}
+
 /// Returns the text of the file with the setting as it is to be, or without it. Of one that stands twice the line that
 /// counts is changed. A new one comes right behind the head of its section.
 pub fn written(text: &str, section: &str, name: &str, setting: Option<&str>) -> Result<String, String> {
@@ -117,6 +128,17 @@ mod tests {
         assert_eq!(written(&other, "Globals", "port", Some("2")).unwrap(), twice);
         let heads = "[Globals]\nport=1\n[Xorg]\n[globals]\nport=2\n";
         assert_eq!((read(heads, "Globals", "port"), sections(heads, "Globals")), (Ok(Some("1".to_owned())), 2));
+    }
+
+    #[test]
+    fn a_setting_outside_of_its_section_is_found_there() {
+        let text = "key=0\n[Globals]\nport=1\n[Security]\nkey=1\n; key=2\n[globals]\nport=2\n";
+        assert_eq!(astray(text, "Globals", "KEY"), Some("1".to_owned()));
+        assert_eq!(
+            (astray(text, "Globals", "port"), astray(text, "Security", "key")),
+            (Some("2".to_owned()), Some("0".to_owned()))
+        );
+        assert_eq!((astray("[Globals]\nkey=1\n", "Globals", "key"), astray("[x]", "Globals", "key")), (None, None));
     }
 
     #[test]

@@ -11,6 +11,7 @@
 pub mod access;
 pub mod bundle;
 pub mod captured;
+pub mod ciphers;
 pub mod codes;
 pub mod events;
 mod evidence;
@@ -19,6 +20,7 @@ pub mod firewall;
 pub mod hive;
 pub mod ini;
 pub mod key_names;
+pub mod lossless;
 pub mod moment;
 pub mod observe;
 pub mod path;

@@ -2,16 +2,21 @@
 
 use std::fmt::Write;
 
+use crate::lossless;
+
 /// Placeholder for a text that was taken out.
 pub const REDACTED: &str = "(redacted)";
 
-/// Replaces control characters, terminal escapes and marks that reorder or hide text by their code in braces.
+/// Replaces control characters, terminal escapes, marks that reorder or hide text, and bytes that are no text by their
+/// code in braces.
 ///
 /// Names in certificates and CHALLENGEs are chosen by the machine under diagnosis; they must not be able to paint the
 /// administrator's terminal.
 pub fn printable(text: &str) -> String {
     text.chars().fold(String::with_capacity(text.len()), |mut safe, c| {
-        if hidden(c) {
+        if let Some(byte) = lossless::byte(c) {
+            write!(safe, "{{0x{byte:02X}}}").expect("writing to a String cannot fail");
+        } else if hidden(c) {
             write!(safe, "{{U+{:04X}}}", u32::from(c)).expect("writing to a String cannot fail");
         } else {
             safe.push(c);
@@ -47,6 +52,7 @@ mod tests {
         assert_eq!(printable("SRV\u{1b}[31m"), "SRV{U+001B}[31m");
         assert_eq!(printable("a\u{202E}b\r\n"), "a{U+202E}b{U+000D}{U+000A}");
         assert_eq!(printable("a\u{FE0F}\u{E0100}\u{3164}"), "a{U+FE0F}{U+E0100}{U+3164}");
+        assert_eq!(printable(&lossless::text(b"B\xFCro")), "B{0xFC}ro");
         assert_eq!(printable("Büro-Server"), "Büro-Server");
     }
 }

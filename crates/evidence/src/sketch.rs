@@ -41,6 +41,7 @@ pub fn stored(store: &str) -> StoredCertificate {
 pub fn xrdp() -> Xrdp {
     let file = |path: &str| XrdpFile {
         path: path.to_owned(),
+        instead_of: None,
         place: Some(path.to_owned()),
         exists: Some(true),
         readable: Some(true),
@@ -54,6 +55,7 @@ pub fn xrdp() -> Xrdp {
         port: Some("3389".to_owned()),
         security_layer: Some("negotiate".to_owned()),
         ssl_protocols: Some("TLSv1.2, TLSv1.3".to_owned()),
+        tls_ciphers: None,
         user: Some("xrdp".to_owned()),
         account_exists: Some(true),
         file_readable: Some(true),

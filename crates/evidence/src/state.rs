@@ -41,7 +41,9 @@ pub use crate::section::registry::{RegistryData, RegistryKey};
 pub use crate::section::services::Service;
 pub use crate::section::unread::Unread;
 pub use crate::section::volumes::Volume;
-pub use crate::section::xrdp::{Contents, NO_GLOBALS, NO_LOG, NO_SESMAN, POWERFUL, XRDP_INI, Xrdp, XrdpFile};
+pub use crate::section::xrdp::{
+    Contents, NO_GLOBALS, NO_LOG, NO_LOG_TO_WRITE, NO_SESMAN, POWERFUL, XRDP_INI, Xrdp, XrdpFile, is_put_aside,
+};
 pub use read::{FORM, NAME, StateError};
 
 /// Name and version of the format.

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 
+use evidence::ciphers::may_name_suites;
 use evidence::state::POWERFUL;
 
 use crate::place::{Held, Opened, Place};
@@ -86,12 +87,18 @@ enum Order {
     By(fn(&Held) -> Option<u32>),
     /// It matters, and no order of its values is known.
     Unknown,
+    /// It matters, and all that is known is which value comes of itself, and which ones have no effect but that nobody
+    /// gets in.
+    Mended { void: fn(&Held) -> bool, usual: fn(&Held) -> bool },
 }
 
 fn ordered(order: &Order, name: &str, before: &Held, after: &Held) -> Turn {
     match order {
         Order::Free => Turn::Kept,
-        Order::Unknown => Turn::Weaker(format!("nobody can say in general which {name} is the stronger one")),
+        Order::Mended { void, usual } if usual(after) && (void(before) || usual(before)) => Turn::Kept,
+        Order::Unknown | Order::Mended { .. } => {
+            Turn::Weaker(format!("nobody can say in general which {name} is the stronger one"))
+        }
         Order::By(strength) => match (strength(before), strength(after)) {
             (_, None) => Turn::Weaker(format!("it is not known how strong the new {name} is")),
             (Some(before), Some(after)) if after < before => {
@@ -130,10 +137,15 @@ fn setting(name: &str) -> Order {
                 _ => None,
             };
             let text = word(held);
-            // as it comes: 1.2 and 1.3
-            if text.is_empty() { Some(3) } else { text.split(',').map(weight).min().flatten() }
+            let words = text.split([' ', ',']).filter(|word| !word.is_empty());
+            // as it comes: 1.2 and 1.3; xrdp passes over a word that it does not know
+            if text.is_empty() { Some(3) } else { words.filter_map(weight).min() }
         }),
-        "tls_ciphers" => Order::Unknown,
+        // a list that names no suite lets nobody in: what OpenSSL takes by itself is no weaker
+        "tls_ciphers" => Order::Mended {
+            void: |held| matches!(held, Held::Absent) || matches!(held, Held::Text(list) if !may_name_suites(list)),
+            usual: |held| matches!(held, Held::Text(list) if list.trim() == "DEFAULT"),
+        },
         "port" => Order::By(|held| Some(u32::from(stays_inside(&word(held))))),
         _ => Order::Free,
     }
@@ -291,6 +303,17 @@ mod tests {
     fn what_cannot_be_weighed_is_no_way_out() {
         let ciphers = compare(&ini("tls_ciphers"), &Held::Absent, &Held::Text("ALL:@SECLEVEL=0".to_owned()));
         assert!(matches!(ciphers, Turn::Weaker(_)));
+        let list = |before: &str, after: &str| {
+            compare(&ini("tls_ciphers"), &Held::Text(before.to_owned()), &Held::Text(after.to_owned())) == Turn::Kept
+        };
+        assert!(list("HIHG", "DEFAULT") && list("\"HIGH\"", "DEFAULT") && list("DEFAULT", "DEFAULT"));
+        assert!(!list("ECDHE+AESGCM", "DEFAULT") && !list("HIHG", "ALL") && !list("HIHG", "HIHG:ALL"));
+        let versions = |before: &str| {
+            let text = |text: &str| Held::Text(text.to_owned());
+            compare(&ini("ssl_protocols"), &text(before), &text("TLSv1.2, TLSv1.3")) == Turn::Kept
+        };
+        // of what it does not know xrdp takes the rest
+        assert!(versions("TLS1.2") && versions("TLSv1 foo") && !versions("foo, TLSv1.3"));
         let typo = compare(&ini("ssl_protocols"), &Held::Absent, &Held::Text("TLS1.2".to_owned()));
         assert!(matches!(typo, Turn::Weaker(_)));
         assert_eq!(compare(&ini("key_file"), &Held::Absent, &Held::Text("/k".to_owned())), Turn::Kept);

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use diagnosis::fixes::change::{Change, NEW_CERTIFICATE, NEW_GNOME_CERTIFICATE, NEW_GNOME_KEY, NEW_KEY};
 use diagnosis::fixes::{Fix, Given};
+use evidence::lossless;
 use evidence::state::{LinuxFirewall, Xrdp, XrdpFile};
 use thiserror::Error;
 
@@ -154,12 +155,14 @@ fn places(
         }
         Change::UseFittingFile => {
             let Server::Xrdp(xrdp) = patient.server else { return None };
-            let (name, path) = match (&xrdp.fitting_key, &xrdp.fitting_certificate) {
-                (Some(path), _) => ("key_file", path),
-                (None, Some(path)) => ("certificate", path),
-                (None, None) => return None,
-            };
-            vec![(patient.setting(name)?, text(path))]
+            let fitting = [("certificate", &xrdp.fitting_certificate), ("key_file", &xrdp.fitting_key)];
+            let set = fitting.into_iter().filter_map(|(name, path)| Some((name, path.as_ref()?)));
+            let steps: Changed =
+                set.map(|(name, path)| Some((patient.setting(name)?, text(path)))).collect::<Option<_>>()?;
+            if steps.is_empty() {
+                return None;
+            }
+            steps
         }
         Change::ShareKey => return Some(patient.shared(hand)),
         Change::JoinKeyGroup => match patient.membership() {
@@ -189,7 +192,8 @@ fn places(
 impl Patient<'_> {
     /// Returns where a path of the machine is for this program.
     fn real(&self, path: &str) -> PathBuf {
-        self.root.join(Path::new(path).strip_prefix("/").unwrap_or(Path::new(path)))
+        let path = named(path);
+        self.root.join(path.strip_prefix("/").unwrap_or(&path))
     }
 
     /// Returns the folder for new files.
@@ -235,7 +239,7 @@ impl Patient<'_> {
 
     /// Returns the number of a user's own group, if nobody else is in it.
     fn alone(&self, user: &str) -> Option<u32> {
-        let list = |name: &str| String::from_utf8(crate::file::read(&self.real(name), 4 * 1024 * 1024).ok()?).ok();
+        let list = |name: &str| Some(lossless::text(&crate::file::read(&self.real(name), 4 * 1024 * 1024).ok()?));
         crate::groups::own(&list("/etc/passwd")?, &list("/etc/group")?, user)
     }
 
@@ -258,11 +262,24 @@ impl Patient<'_> {
     /// Finds the number of a user's own group.
     fn own_group(&self, user: &str) -> Option<u32> {
         let passwd = crate::file::read(&self.real("/etc/passwd"), 4 * 1024 * 1024).ok()?;
-        let passwd = String::from_utf8(passwd).ok()?;
+        let passwd = lossless::text(&passwd);
         let mut fields = passwd.lines().map(|line| line.split(':').collect::<Vec<_>>());
         let found = fields.find(|fields| fields.first() == Some(&user))?;
         found.get(3)?.parse().ok()
     }
+}
+
+/// Returns the path that a text names, by its bytes.
+#[cfg(unix)]
+fn named(path: &str) -> PathBuf {
+    use std::os::unix::ffi::OsStringExt as _;
+
+    std::ffi::OsString::from_vec(lossless::bytes(path)).into()
+}
+
+#[cfg(not(unix))]
+fn named(path: &str) -> PathBuf {
+    path.into()
 }
 
 #[cfg(unix)]

@@ -28,7 +28,10 @@ const CRATES: &[(&str, &[&str])] = &[
 const FLOORS: &[(&str, &[&str])] = &[
     (
         "evidence",
-        &["captured firewall ini moment path places printable security windows", "bundle key_names profile target"],
+        &[
+            "captured ciphers firewall ini lossless moment path places printable security windows",
+            "bundle key_names profile target",
+        ],
     ),
     (
         "evidence",

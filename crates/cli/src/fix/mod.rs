@@ -54,7 +54,7 @@ pub fn run(options: &FixOptions) -> anyhow::Result<u8> {
         None => planned(&patient, &found, options)?,
     };
     planned.plan.lease |= options.lease.is_some();
-    planned.restarts_by_hand = patient.by_hand(&mut planned.plan)?;
+    planned.restarts_by_hand = patient.by_hand(&found, &mut planned.plan)?;
     if planned.plan.steps.is_empty() {
         let outside = found.faults.is_empty().then(|| patient.probed(&found.server)).flatten();
         terminal::print(&words::nothing(&found, &planned, outside.as_ref()))?;
@@ -73,7 +73,8 @@ fn idle(found: &Found, planned: &Planned, outside: Option<&Probed>) -> u8 {
     let by_files = found.unread.is_empty() && found.by_person.is_empty();
     match outside.map(|probed| probed.faults.as_deref()) {
         _ if !planned.by_hand.is_empty() => CHANGES,
-        Some(Some([])) if found.by_person.is_empty() => HEALTHY,
+        // a probe from here passes no firewall
+        Some(Some([])) if found.by_person.is_empty() && found.firewall_unread.is_none() => HEALTHY,
         Some(Some([_, ..])) => CHANGES,
         None if by_files => HEALTHY,
         Some(_) | None => UNDETERMINED,
@@ -320,8 +321,9 @@ fn ended(
     let steps = &journal.begin.steps;
     let allowed: Vec<String> = steps.iter().flat_map(|step| step.place.allowed()).map(str::to_owned).collect();
     let allowed = if addresses.is_empty() { &allowed } else { addresses };
-    let waits = waits_for_restart(patient, &journal)?;
-    let verdict = patient.verify(causes, allowed, seen_before, waits.as_deref())?;
+    let found = patient.found()?;
+    let waits = waits_for_restart(patient, &found, &journal)?;
+    let verdict = patient.verify(&found, (causes, allowed), seen_before, waits.as_deref())?;
     match verdict {
         Verdict::Repaired(told) => {
             run::end(&mut journal, &told, &journals::now)?;
@@ -338,12 +340,12 @@ fn ended(
 }
 
 /// Says what a person has to restart before the changes of a run act; `None` if nothing.
-fn waits_for_restart(patient: &Patient, journal: &Journal) -> anyhow::Result<Option<String>> {
+fn waits_for_restart(patient: &Patient, found: &Found, journal: &Journal) -> anyhow::Result<Option<String>> {
     let hand = patient.hand()?;
     let changes = journal.begin.fixes.iter().filter_map(|id| fixes::find(id)).flat_map(Fix::changes);
     let wanted = changes.filter_map(|change| if let Change::RestartUnit(name) = change { Some(*name) } else { None });
     let mut left = wanted.filter(|name| !journal.begin.restarts.iter().any(|done| done == name));
-    Ok(left.find_map(|name| Some(patient::started_by_hand(name, &patient.started_by_hand(&*hand, name)?))))
+    Ok(left.find_map(|name| Some(patient::started_by_hand(name, &found.started_by_hand(&*hand, name)?))))
 }
 
 fn no_help(journal: &mut Journal, told: &str) -> anyhow::Result<u8> {

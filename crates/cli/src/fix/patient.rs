@@ -26,8 +26,6 @@ use super::{gnome, journals};
 use crate::arguments::FixOptions;
 use crate::arguments::LinuxServer;
 use crate::diagnose::{drive, plain_context, truncated};
-#[cfg(target_os = "linux")]
-use collect::local::linux::as_this_computer_runs_it;
 
 /// Time for a probe of this machine itself.
 const PROBE: Duration = Duration::from_secs(8);
@@ -77,6 +75,9 @@ pub struct Found {
     pub firewalls: Vec<LinuxFirewall>,
     /// Reason why that was not read.
     pub firewall_unread: Option<String>,
+    /// Process of an xrdp that its unit or script would start with the rights of another account than it has: a restart
+    /// would make another server of it.
+    other_account: Option<ByHand>,
     gathered: Gathered,
     now: OffsetDateTime,
 }
@@ -93,6 +94,11 @@ pub struct Fault {
 }
 
 impl Found {
+    /// Returns the process of a service that no restart would bring back as it is.
+    pub fn started_by_hand(&self, hand: &dyn Hand, service: &str) -> Option<ByHand> {
+        hand.by_hand(service).or_else(|| self.other_account.clone().filter(|_| service == "xrdp"))
+    }
+
     /// Returns the faults that its files would show after these fixes: one may hide another.
     pub fn after(&self, fixes: &[&'static Fix], given: &Given) -> anyhow::Result<Vec<Fault>> {
         let mut after = Gathered::default();
@@ -225,46 +231,46 @@ impl Patient {
             Way::Xrdp(ini) => ini,
             Way::Gnome(folder) => return Self::found_gnome(folder, now),
         };
-        let mut gathered = gather(std::slice::from_ref(ini));
-        if !self.elsewhere() {
-            for (_, _, piece) in &mut gathered.pieces {
-                if let Piece::State(state) = piece {
-                    as_it_runs(state);
-                }
-            }
-        }
-        let firewall = if self.elsewhere() { State::default() } else { firewall_here() };
+        let (gathered, other_account) =
+            if self.elsewhere() { (gather(std::slice::from_ref(ini)), None) } else { xrdp_here(ini) };
         let states = gathered.pieces.iter().filter_map(|(_, _, piece)| match piece {
             Piece::State(state) => Some(&**state),
             _ => None,
         });
-        let mut xrdps = states.filter_map(|state: &State| Some((state, state.xrdp.first()?)));
+        let mut xrdps = states.clone().filter_map(|state: &State| Some((state, state.xrdp.first()?)));
         let Some((state, xrdp)) = xrdps.next() else {
-            let why = gathered.unread.first().map_or("it is no xrdp.ini", |(_, why)| why);
-            return Err(anyhow!("read {}: {why}", ini.display()));
+            let named = ini.display().to_string();
+            let mut of_state = states.flat_map(|state| &state.unread).filter(|unread| unread.what == named);
+            let why = of_state.next().map(|unread| unread.why.clone());
+            let why = why.or_else(|| gathered.unread.first().map(|(_, why)| why.clone()));
+            return Err(anyhow!("read {named}: {}", why.as_deref().unwrap_or("it is no xrdp.ini")));
         };
         let title = state.computer.clone().unwrap_or_else(|| ini.display().to_string());
         let name = state.computer.clone().unwrap_or_else(|| "xrdp".to_owned());
         // a link leads elsewhere than it is named: what is changed is the file itself
         let file = Path::new("/").join(ini.strip_prefix(&self.root).unwrap_or(ini));
         let xrdp = Xrdp { file: file.display().to_string(), ..xrdp.clone() };
-        let of_state: Vec<_> = [state, &firewall].into_iter().flat_map(|state| &state.unread).cloned().collect();
-        let firewall_unread = firewall.unread.first().map(|unread| format!("{}: {}", unread.what, unread.why));
-        let firewalls = firewall.linux_firewalls;
-        let own = gathered.pieces.iter_mut().find_map(|(_, _, piece)| match piece {
-            Piece::State(state) if !state.xrdp.is_empty() => Some(state),
-            _ => None,
-        });
-        if let Some(own) = own {
-            own.linux_firewalls.clone_from(&firewalls);
-        }
+        let of_state: Vec<_> = state.unread.iter().map(|unread| format!("{}: {}", unread.what, unread.why)).collect();
+        let firewall_unread = of_state.iter().find(|line| line.starts_with("the firewall: ")).cloned();
+        let firewalls = state.linux_firewalls.clone();
         let faults = judged(&gathered, now)?;
         let by_person = if self.elsewhere() { Vec::new() } else { self.by_person() };
-        let of_state = of_state.iter().map(|unread| format!("{}: {}", unread.what, unread.why));
         let of_files = gathered.unread.iter().map(|(path, why)| format!("{}: {why}", path.display()));
-        let unread = unseen(&[&xrdp.certificate, &xrdp.key], of_state.chain(of_files).collect());
+        let unread = unseen(&[&xrdp.certificate, &xrdp.key], of_state.into_iter().chain(of_files).collect());
         let server = Server::Xrdp(Box::new(xrdp));
-        Ok(Found { server, name, title, faults, by_person, unread, firewalls, firewall_unread, gathered, now })
+        Ok(Found {
+            server,
+            name,
+            title,
+            faults,
+            by_person,
+            unread,
+            firewalls,
+            firewall_unread,
+            other_account,
+            gathered,
+            now,
+        })
     }
 
     fn found_gnome(folder: &Path, now: OffsetDateTime) -> anyhow::Result<Found> {
@@ -279,8 +285,20 @@ impl Patient {
         let unread = unseen(&[&server.certificate, &server.key], Vec::new());
         let firewalls = Vec::new();
         let firewall_unread = None;
-        let server = Server::Gnome;
-        Ok(Found { server, name, title, faults, by_person, unread, firewalls, firewall_unread, gathered, now })
+        let (server, other_account) = (Server::Gnome, None);
+        Ok(Found {
+            server,
+            name,
+            title,
+            faults,
+            by_person,
+            unread,
+            firewalls,
+            firewall_unread,
+            other_account,
+            gathered,
+            now,
+        })
     }
 
     /// Returns what is repaired, as the planner of repairs knows it.
@@ -322,10 +340,10 @@ impl Patient {
     }
 
     /// Takes restarts out of a plan that would reach nobody, and returns for each what a person has to do.
-    pub fn by_hand(&self, plan: &mut Plan) -> anyhow::Result<Vec<String>> {
+    pub fn by_hand(&self, found: &Found, plan: &mut Plan) -> anyhow::Result<Vec<String>> {
         let hand = self.hand()?;
         let mut left = Vec::new();
-        plan.restarts.retain(|service| match self.started_by_hand(&*hand, service) {
+        plan.restarts.retain(|service| match found.started_by_hand(&*hand, service) {
             Some(own) => {
                 left.push(started_by_hand(service, &own));
                 false
@@ -333,25 +351,6 @@ impl Patient {
             None => true,
         });
         Ok(left)
-    }
-
-    /// Returns the process of a service that no restart would bring back as it is.
-    pub fn started_by_hand(&self, hand: &dyn Hand, service: &str) -> Option<ByHand> {
-        hand.by_hand(service).or_else(|| self.by_another_account(service))
-    }
-
-    /// Returns an xrdp that its unit or script would start with the rights of another account than it has: a restart
-    /// would make another server of it.
-    fn by_another_account(&self, service: &str) -> Option<ByHand> {
-        let Way::Xrdp(ini) = &self.way else { return None };
-        if service != "xrdp" || self.elsewhere() {
-            return None;
-        }
-        let mut gathered = gather(std::slice::from_ref(ini));
-        gathered.pieces.iter_mut().find_map(|(_, _, piece)| match piece {
-            Piece::State(state) => as_it_runs(state),
-            _ => None,
-        })
     }
 
     fn service_runs(&self, name: &str) -> bool {
@@ -382,27 +381,18 @@ fn unseen(files: &[&XrdpFile], mut unread: Vec<String>) -> Vec<String> {
     unread
 }
 
-/// Reads the firewall of this machine.
+/// Reads the xrdp of this machine as it is now, and its process where it has another account than its unit or script
+/// says.
 #[cfg(target_os = "linux")]
-fn firewall_here() -> State {
-    collect::local::linux::firewall::firewall_of_this_computer()
+fn xrdp_here(ini: &Path) -> (Gathered, Option<ByHand>) {
+    let (state, process) = collect::local::linux::xrdp_of_this_computer(ini);
+    let by_hand = process.map(|process| ByHand { process: process.number, line: process.line });
+    (Gathered::default().with_this_computer("this computer", state), by_hand)
 }
 
 #[cfg(not(target_os = "linux"))]
-fn firewall_here() -> State {
-    State::default()
-}
-
-/// Judges the xrdp of this machine by the account that it has; returns it where that is not the one that its unit or
-/// script says.
-#[cfg(target_os = "linux")]
-fn as_it_runs(state: &mut State) -> Option<ByHand> {
-    as_this_computer_runs_it(state).map(|process| ByHand { process: process.number, line: process.line })
-}
-
-#[cfg(not(target_os = "linux"))]
-fn as_it_runs(_: &mut State) -> Option<ByHand> {
-    None
+fn xrdp_here(ini: &Path) -> (Gathered, Option<ByHand>) {
+    (gather(std::slice::from_ref(&ini.to_owned())), None)
 }
 
 /// Says how a person restarts a service that was started by hand.
@@ -445,7 +435,10 @@ fn judged(gathered: &Gathered, now: OffsetDateTime) -> anyhow::Result<Vec<Fault>
     let diagnosis = diagnosis::diagnose(&evidence.into_order(), &context(None, now)?, Run::default());
     let findings = diagnosis.findings.into_iter().filter(|finding| finding.severity < Severity::Advisory);
     let faults = findings.map(|finding| Fault {
-        because: finding.because.first().map_or(finding.title, |because| because.text.clone()),
+        because: match finding.because.as_slice() {
+            [] => finding.title,
+            because => because.iter().map(|because| because.text.as_str()).collect::<Vec<_>>().join("; "),
+        },
         cause: finding.cause,
         fixes: finding.fixes,
     });

@@ -1,15 +1,19 @@
 //! `rdpdoctor undo` and `rdpdoctor history`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 use evidence::printable::{counted, printable};
 use repair::journal::{Ended, Entry, Journal, JournalError, Store};
+use repair::place::Place;
 use repair::run::{self, Third};
 
 use super::{agreed, guarded, journals, patient, words};
 use crate::arguments::UndoOptions;
 use crate::{FAILED, HEALTHY, UNDETERMINED, terminal};
+
+/// Most bytes of a file with settings.
+const FILE: u64 = 4 * 1024 * 1024;
 
 /// Finds the run with this number, which may have zeros before it, or else the last one whose changes are there.
 fn meant(store: Option<&Store>, run: Option<&str>) -> anyhow::Result<Option<Journal>> {
@@ -40,6 +44,17 @@ fn changed(journal: &Journal) -> String {
         }
     }
     names.join(", ")
+}
+
+/// Lists the files of which a part was taken back and that are not as they were: somebody has changed other parts.
+fn changed_since(journal: &Journal) -> Vec<PathBuf> {
+    let parts = journal.begin.steps.iter().map(|step| &step.place);
+    let parts = parts.filter(|place| matches!(place, Place::Ini { .. } | Place::Member { .. }));
+    let mut files: Vec<PathBuf> = parts.flat_map(Place::files).collect();
+    files.sort();
+    files.dedup();
+    files.retain(|file| collect::evidence::bytes(file, FILE).is_ok_and(|bytes| !journal.has_kept(&bytes)));
+    files
 }
 
 /// Runs `undo` and returns the exit status.
@@ -88,6 +103,10 @@ pub fn undo(options: &UndoOptions) -> anyhow::Result<u8> {
     let left = run::back(&mut journal, &mut *hand, Ended::Undone, third, &journals::now);
     if left.is_empty() {
         terminal::print("Undone: everything is as it was before that run.\n")?;
+        for path in changed_since(&journal) {
+            let path = printable(&path.display().to_string());
+            terminal::print(&format!("What else was changed in {path} since that run was kept.\n"))?;
+        }
         let waited = restarts.iter().any(|service| service == "xrdp").then(patient::listens_again).flatten();
         if let Some(listens) = waited {
             let told = if listens { "listens again" } else { "does not listen: its log says why" };

@@ -17,16 +17,16 @@ pub enum Verdict {
 }
 
 impl Patient {
-    /// Looks whether the causes are gone: in the files and rules, and by a probe where it runs here. `allowed` are the
-    /// addresses that the firewall was to let in, `waits` says what has to be restarted by hand first.
+    /// Looks whether the causes are gone: in the files and rules as they were `found` since, and by a probe where it
+    /// runs here. `allowed` are the addresses that the firewall was to let in, `waits` says what has to be restarted by
+    /// hand first.
     pub fn verify(
         &self,
-        causes: &[String],
-        allowed: &[String],
+        found: &Found,
+        (causes, allowed): (&[String], &[String]),
         before: Option<&Probed>,
         waits: Option<&str>,
     ) -> anyhow::Result<Verdict> {
-        let found = self.found()?;
         let of_firewall = |cause: &&String| *cause == FIREWALL;
         let still = |fault: &&Fault| causes.contains(&fault.cause) && (allowed.is_empty() || fault.cause != FIREWALL);
         if let Some(still) = found.faults.iter().find(still) {
@@ -34,7 +34,7 @@ impl Patient {
         }
         let rest: Vec<&str> = found.faults.iter().map(|fault| fault.cause.as_str()).collect();
         let also = if rest.is_empty() { String::new() } else { format!("; there is also {}", rest.join(", ")) };
-        let firewall = causes.iter().any(|cause| cause == FIREWALL).then(|| Self::let_in(&found, allowed));
+        let firewall = causes.iter().any(|cause| cause == FIREWALL).then(|| Self::let_in(found, allowed));
         // a probe from here does not meet the firewall
         let behind: Vec<&str> = causes.iter().filter(|cause| !of_firewall(cause)).map(String::as_str).collect();
         let verdict = match waits {
@@ -42,7 +42,7 @@ impl Patient {
                 let behind = behind.join(", ");
                 Verdict::NotVisible(format!("its files no longer show {behind}. {}{also}", waits.trim_end_matches('.')))
             }
-            None => self.verified(&found, &behind.join(", "), before, &also)?,
+            None => self.verified(found, &behind.join(", "), before, &also)?,
         };
         Ok(match (firewall, verdict) {
             (None, verdict) => verdict,

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use evidence::printable::{counted, printable};
-use evidence::state::{LinuxFirewall, UFW, Way};
+use evidence::state::{LinuxFirewall, UFW};
 use repair::journal::Journal;
 use repair::place::Place;
 use repair::plan::Step;
@@ -59,7 +59,7 @@ fn seen(found: &Found, outside: Option<&Probed>) -> String {
 
 /// Names rules that may keep some out, of which a probe from this machine itself shows nothing.
 fn may_be_kept_out(found: &Found, port: u16) -> String {
-    let some = |firewall: &&LinuxFirewall| firewall.keeps_some_out(port) || firewall.way(port) != Way::NotShut;
+    let some = |firewall: &&LinuxFirewall| firewall.may_keep_some_out(port);
     let rules: Vec<String> = found.firewalls.iter().filter(some).map(set_of_rules).collect();
     match rules.as_slice() {
         [] => String::new(),

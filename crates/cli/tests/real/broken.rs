@@ -57,6 +57,20 @@ const MENDED: &[(&str, &str, &str)] = &[
         "chown root:adm /etc/xrdp/other.key; chmod 640 /etc/xrdp/other.key",
         "share-key-with-xrdp",
     ),
+    ("quotes around a path", "ini certificate '\"/etc/xrdp/other.crt\"'", "use-fitting-xrdp-file"),
+    ("a path from its folder", "ini key_file ./other.key", "use-fitting-xrdp-file"),
+    (
+        "settings outside of their section",
+        "globals '/^certificate=/d;/^key_file=/d'; printf '[Security]\\ncertificate=/etc/xrdp/other.crt\\nkey_file=/etc/xrdp/other.key\\n' >>/etc/xrdp/xrdp.ini",
+        "use-fitting-xrdp-file",
+    ),
+    (
+        "bytes of another encoding",
+        "ini security_layer rdp; globals 's/^port=.*/&\\nls_title=B\\xfcro/'; printf '# B\\xfcro\\n' >>/etc/xrdp/xrdp.ini",
+        "offer-tls-in-xrdp",
+    ),
+    ("suites that are none", "globals 's/^ssl_protocols=.*/&\\ntls_ciphers=FOO/'", "set-xrdp-ciphers"),
+    ("quotes around suites", "globals 's/^ssl_protocols=.*/&\\ntls_ciphers=\"HIGH\"/'", "set-xrdp-ciphers"),
     ("versions that are none", "ini ssl_protocols TLS1.2", "set-xrdp-tls-versions"),
     ("no port", "globals '/^port=/d'", "set-xrdp-port"),
     ("an empty port", "ini port ''", "set-xrdp-port"),
@@ -87,8 +101,20 @@ const TOLD: &[(&str, &str, &str, u8)] = &[
     ("an empty file", ": > /etc/xrdp/xrdp.ini", "By hand: service-stopped", 1),
     ("no account", "sed -i '/^xrdp:/d' /etc/passwd", "By hand: service-stopped", 1),
     ("no manager", "rm /etc/xrdp/sesman.ini", "By hand: service-stopped", 1),
-    ("suites that are none", "globals 's/^ssl_protocols=.*/&\\ntls_ciphers=FOO/'", "sees server-tls-setup-failed", 1),
-    ("another address", "ini port tcp://192.0.2.55:3389", "xrdp does not run here", 2),
+    (
+        "no such suites",
+        "globals 's/^ssl_protocols=.*/&\\ntls_ciphers=AES256-GCM-SHA256/'",
+        "sees server-tls-setup-failed",
+        1,
+    ),
+    ("another address", "ini port tcp://192.0.2.55:3389", "By hand: service-stopped", 1),
+    ("the port of its manager", "ini port 3350", "By hand: listener-port-taken: xrdp-sesman listens on port 3350", 1),
+    (
+        "a log in a folder that is not there",
+        "sed -i 's#^LogFile=.*#LogFile=/nonexist/x.log#' /etc/xrdp/xrdp.ini",
+        "may not write the log",
+        1,
+    ),
 ];
 
 #[test]

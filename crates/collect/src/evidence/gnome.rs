@@ -88,6 +88,7 @@ impl Settings {
         let file = |path: &str| match path {
             "" => XrdpFile {
                 path: String::new(),
+                instead_of: None,
                 place: None,
                 exists: Some(false),
                 readable: None,

@@ -24,6 +24,8 @@ use crate::evidence::{Kind, Piece, bytes, gather, gnome, linux_places, pieces_of
 
 /// Longest time for a program that is asked, within the patience for a source.
 const PROGRAM: Duration = Duration::from_secs(4);
+/// Longest time in which all that a repair needs is read: nothing may be missing of it only because it came late.
+const REPAIR: Duration = Duration::from_secs(30);
 /// Most bytes that a program may print.
 const PRINTED: u64 = 16 * 1024 * 1024;
 /// Most entries of the journal that are read: the newest.
@@ -87,14 +89,26 @@ pub struct Process {
     pub line: String,
 }
 
-/// Judges the xrdp of this computer by the account that it has, and returns its process where its unit or script says
-/// another one, as for one that was started by hand.
-pub fn as_this_computer_runs_it(state: &mut State) -> Option<Process> {
+/// Reads the xrdp of this computer as it is now, for whoever repairs it: its settings, processes, ports, the firewall
+/// and the disks. Logs tell of what was. Beside it the process of an xrdp that runs with the rights of another account
+/// than its unit or script says, as one that was started by hand.
+pub fn xrdp_of_this_computer(ini: &Path) -> (State, Option<Process>) {
     let host = Host { root: "/".into(), uid: rustix::process::geteuid().as_raw() };
-    let number = as_it_runs(&host, &processes::ports(&host.root).unwrap_or_default(), state)?;
+    let place = ini.to_owned();
+    let mut now = present(&host);
+    now.push(Source::new(place.display().to_string(), move || file(&place)));
+    now.push(of(&host, "the firewall", firewall::read));
+    let mut state = all(now, REPAIR);
+    let ports = std::mem::take(&mut state.ports);
+    let process = as_it_runs(&host, &ports, &mut state).map(process);
+    state.ports = ports;
+    (state, process)
+}
+
+fn process(number: u32) -> Process {
     let line = bytes(Path::new(&format!("/proc/{number}/cmdline")), LINE).unwrap_or_default();
     let words = line.split(|byte| *byte == 0).filter(|word| !word.is_empty()).map(String::from_utf8_lossy);
-    Some(Process { number, line: words.collect::<Vec<_>>().join(" ") })
+    Process { number, line: words.collect::<Vec<_>>().join(" ") }
 }
 
 /// Forgets for whom files are readable where the xrdp that listens has the rights of another account than its unit or
@@ -114,13 +128,20 @@ fn as_it_runs(host: &Host, ports: &[ListeningPort], state: &mut State) -> Option
     other
 }
 
+fn of(host: &Host, name: &str, read: fn(&Host) -> State) -> Source {
+    let host = host.clone();
+    Source::new(name, move || read(&host))
+}
+
+/// Lists what there is at any moment: processes, ports and disks.
+fn present(host: &Host) -> Vec<Source> {
+    let of = |name, read| of(host, name, read);
+    vec![of("the listening ports", ports), of("the processes", services), of("the space on the volumes", volumes)]
+}
+
 fn sources(host: &Host) -> Vec<Source> {
-    let of = |name: &str, read: fn(&Host) -> State| {
-        let host = host.clone();
-        Source::new(name, move || read(&host))
-    };
-    let mut sources =
-        vec![of("the listening ports", ports), of("the processes", services), of("the space on the volumes", volumes)];
+    let of = |name, read| of(host, name, read);
+    let mut sources = present(host);
     let logs = if host.is_this() { xrdp_logs(&host.root) } else { Vec::new() };
     sources.extend(linux_places(&host.root).into_iter().map(|place| {
         let is_log = logs.contains(&place);

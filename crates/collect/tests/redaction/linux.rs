@@ -5,6 +5,7 @@ use evidence::state::{Contents, Fate, GnomeRemoteDesktop, LinuxFirewall, LinuxRu
 pub fn xrdp() -> Xrdp {
     let file = || XrdpFile {
         path: "/srv/srv.pem".to_owned(),
+        instead_of: Some("\"/srv/srv.pem\"".to_owned()),
         place: Some("/srv/srv.pem".to_owned()),
         exists: Some(true),
         readable: Some(false),
@@ -18,6 +19,7 @@ pub fn xrdp() -> Xrdp {
         port: Some("tcp://srv:3389".to_owned()),
         security_layer: Some("negotiate".to_owned()),
         ssl_protocols: Some("TLSv1.2".to_owned()),
+        tls_ciphers: Some("srv".to_owned()),
         user: Some("srv".to_owned()),
         account_exists: Some(true),
         file_readable: Some(true),

@@ -69,6 +69,7 @@ pub const CAUSE: Cause = Cause {
         "repair-machine-keys-access",
         "renew-rdp-certificate",
         "bind-certificate",
+        "use-fitting-xrdp-file",
         "make-xrdp-certificate",
         "make-gnome-certificate",
     ],

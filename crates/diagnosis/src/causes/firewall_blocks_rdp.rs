@@ -55,6 +55,7 @@ pub const CAUSE: Cause = Cause {
             holds: blocked_by_a_rule,
         },
         Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::LINUX], holds: linux::shut },
+        Proof { shows: Shows::Presence(Confidence::Possible), needs: &[Need::LINUX], holds: linux::may_shut },
         Proof { shows: Shows::Absence, needs: NEEDS, holds: open_everywhere },
     ],
     explains: &[Explains { cause: "port-filtered", when: |_| true }],

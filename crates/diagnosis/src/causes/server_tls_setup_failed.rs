@@ -3,6 +3,7 @@
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::Need;
+use crate::xrdp;
 use evidence::fact::Handshake;
 use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
@@ -22,6 +23,7 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::handshake(TlsOffer::MODERN)],
             holds: hung_up_in_the_clear,
         },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::LINUX], holds: xrdp::no_suite },
         Proof { shows: Shows::Absence, needs: &[Need::handshake(TlsOffer::MODERN)], holds: otherwise },
     ],
     explains: &[],
@@ -43,7 +45,7 @@ pub const CAUSE: Cause = Cause {
                      to their defaults, and restart xrdp.",
         references: &["[MS-RDPBCGR] 2.2.2.3 (MCS Disconnect Provider Ultimatum)", "xrdp.ini(5)"],
     },
-    fixes: &["correct-xrdp-tls", "try-another-client"],
+    fixes: &["set-xrdp-ciphers", "correct-xrdp-tls", "try-another-client"],
 };
 
 fn ultimatum(answer: &Handshake) -> bool {

@@ -338,6 +338,7 @@ fn xrdp(state: &mut State, before: &mut Vec<Before>, change: impl Fn(&mut Xrdp))
 fn made(path: &str) -> XrdpFile {
     XrdpFile {
         path: path.to_owned(),
+        instead_of: None,
         place: Some(path.to_owned()),
         exists: Some(true),
         readable: Some(true),
@@ -376,17 +377,19 @@ fn swap(xrdp: &mut Xrdp) {
     }
 }
 
-/// Takes the file that fits; from when until when another certificate is valid is read anew.
+/// Takes the files that fit; from when until when another certificate is valid is read anew.
 fn use_fitting(xrdp: &mut Xrdp) {
-    if let Some(path) = xrdp.fitting_key.take() {
+    let (key, certificate) = (xrdp.fitting_key.take(), xrdp.fitting_certificate.take());
+    if key.is_some() || certificate.is_some() {
+        xrdp.key_matches = Some(true);
+    }
+    if let Some(path) = key {
         xrdp.key = made(&path);
-    } else if let Some(path) = xrdp.fitting_certificate.take() {
+    }
+    if let Some(path) = certificate {
         xrdp.certificate = made(&path);
         (xrdp.not_before, xrdp.not_after) = (None, None);
-    } else {
-        return;
     }
-    xrdp.key_matches = Some(true);
 }
 
 /// A new certificate and its key belong together; from when until when it is valid is not known before it is made.
@@ -394,6 +397,7 @@ fn set_xrdp(name: &str, value: &str, xrdp: &mut Xrdp) {
     match name {
         "port" => xrdp.port = Some(value.to_owned()),
         "ssl_protocols" => xrdp.ssl_protocols = Some(value.to_owned()),
+        "tls_ciphers" => xrdp.tls_ciphers = Some(value.to_owned()),
         "security_layer" => xrdp.security_layer = Some(value.to_owned()),
         "certificate" => {
             xrdp.certificate = made(value);

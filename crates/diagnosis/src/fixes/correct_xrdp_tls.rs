@@ -19,8 +19,8 @@ pub const FIX: Fix = Fix {
              cannot be read, and what it would change.",
         ),
         Step::Ask(
-            "If it names ciphers, see what \"openssl ciphers -s 'VALUE'\" says of the value of tls_ciphers. If that \
-             is an error, put a # before the line: xrdp then takes its defaults.",
+            "If tls_ciphers is set, see what \"openssl ciphers -s 'VALUE'\" says of its value: the log names no reason of \
+             that kind. If it is an error, put a # before the line: xrdp then takes the defaults of OpenSSL.",
         ),
         Step::Ask("If it names protocols, write ssl_protocols=TLSv1.2, TLSv1.3. Restart xrdp after any of these."),
     ],

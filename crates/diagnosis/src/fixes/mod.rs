@@ -59,6 +59,7 @@ mod require_tls;
 mod reset_cipher_order;
 mod restart_services;
 mod set_listener_port;
+mod set_xrdp_ciphers;
 mod set_xrdp_port;
 mod set_xrdp_tls_versions;
 mod share_key_with_xrdp;
@@ -199,6 +200,7 @@ pub const ALL: &[&Fix] = &[
     &restart_services::FIX,
     &set_listener_port::FIX,
     &set_xrdp_port::FIX,
+    &set_xrdp_ciphers::FIX,
     &set_xrdp_tls_versions::FIX,
     &share_key_with_xrdp::FIX,
     &swap_xrdp_files::FIX,

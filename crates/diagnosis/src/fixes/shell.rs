@@ -3,7 +3,7 @@
 use super::change::{Change, NEW_CERTIFICATE, NEW_GNOME_CERTIFICATE, NEW_GNOME_KEY, NEW_KEY};
 
 /// Finds the files of xrdp's certificate and key, `$c` and `$k`: those that are set, else the usual ones.
-const PAIR: &str = r#"of() { sed -nE "/^\[Globals\]/I,/^\[/s/^$1 *= *(.*[^[:space:]]).*/\1/Ip" /etc/xrdp/xrdp.ini | tail -1; }; c=$(of certificate); k=$(of key_file); c=${c:-/etc/xrdp/cert.pem}; k=${k:-/etc/xrdp/key.pem}"#;
+const PAIR: &str = r#"of() { sed -nE "/^\[Globals\]/I,/^\[/s/^$1 *= *(.*[^[:space:]]).*/\1/Ip" /etc/xrdp/xrdp.ini | tail -1; }; c=$(of certificate | tr -d "\"'"); k=$(of key_file | tr -d "\"'"); c=${c:-/etc/xrdp/cert.pem}; k=${k:-/etc/xrdp/key.pem}"#;
 
 /// Returns a change of Linux as a command; a change of Windows has none here.
 pub(super) fn command(change: &Change) -> String {
@@ -24,7 +24,8 @@ pub(super) fn command(change: &Change) -> String {
         Change::UseFittingFile => format!(
             "{PAIR}; for file in \"$(dirname \"$c\")\"/* \"$(dirname \"$k\")\"/*; do \
              [ \"$(openssl pkey -pubout -in \"$file\" 2>/dev/null)\" = \"$(openssl x509 -noout -pubkey -in \"$c\")\" ] && \
-             sed -i -E \"/^\\[Globals\\]/I,/^\\[/{{/^key_file *=/Id}};/^\\[Globals\\]/Ia key_file=$file\" /etc/xrdp/xrdp.ini; done"
+             sed -i -E \"/^\\[Globals\\]/I,/^\\[/{{/^(certificate|key_file) *=/Id}};/^\\[Globals\\]/Ia certificate=$c\\nkey_file=$file\" \
+             /etc/xrdp/xrdp.ini && break; done"
         ),
         Change::MakeXrdpCertificate => format!(
             "umask 027; openssl req -x509 -newkey rsa:2048 -nodes -days 825 -subj \"/CN=$(hostname)\" -addext \"subjectAltName=DNS:$(hostname)\" \

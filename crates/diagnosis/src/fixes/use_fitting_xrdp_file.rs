@@ -5,10 +5,10 @@ use super::{Fix, Safety};
 
 pub const FIX: Fix = Fix {
     id: "use-fitting-xrdp-file",
-    title: "Point xrdp to the key or the certificate beside it that fits the other one",
+    title: "Point xrdp to the key and the certificate that fit each other",
     safety: Safety::Safe,
-    reason: "A file in the same folder makes a pair with the one that is right: its key is that of the certificate. Only \
-             the path in xrdp.ini changes, and clients keep the certificate that they know. It acts with the next \
+    reason: "A file beside the one that is right, or the one that the setting means, makes a pair with it: its key is that \
+             of the certificate. Only paths in xrdp.ini change, and no new certificate is made. It acts with the next \
              connection.",
     place: Place::XRDP,
     steps: &[

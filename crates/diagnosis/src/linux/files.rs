@@ -1,8 +1,9 @@
 //! Faults of the certificate and the private key of a server of Linux.
 
+use evidence::Because;
 use evidence::moment::{moment, rfc3339};
 use evidence::printable::printable;
-use evidence::state::{Contents, XrdpFile};
+use evidence::state::{Contents, XrdpFile, is_put_aside};
 
 use super::{GNOME_PROCESS, Server, holder, runs, servers};
 use crate::case::{Case, Seen};
@@ -32,7 +33,7 @@ pub(crate) fn unreadable(case: Case<'_>) -> Option<Ground> {
             printable(user),
             printable(file.place.as_deref().unwrap_or(&file.path))
         );
-        Some(seen.value.weighed(case, Ground::on(vec![seen.because(text)])))
+        Some(seen.value.weighed(case, Ground::on(reasons(&seen, text))))
     })
 }
 
@@ -43,7 +44,7 @@ pub(crate) fn unusable(case: Case<'_>) -> Option<Ground> {
             let wrong = wrong(what, file.contents?)?;
             Some((what, printable(&file.path), wrong))
         })?;
-        let ground = Ground::on(vec![seen.because(format!("the file of the {what}, {path}, {wrong}"))]);
+        let ground = Ground::on(reasons(&seen, format!("the file of the {what}, {path}, {wrong}")));
         let measured = matches!(seen.value, Server::Xrdp(_));
         Some(if measured { ground } else { ground.confidence(Confidence::Likely) })
     })
@@ -72,7 +73,7 @@ pub(crate) fn missing(case: Case<'_>) -> Option<Ground> {
             (Server::Xrdp(_), true) => format!("xrdp.ini has no line for the {what}: xrdp 0.9.21 then uses none"),
             (Server::Gnome(_), true) => format!("{name} is switched on, and no {what} is set for it"),
         };
-        let ground = seen.value.weighed(case, Ground::on(vec![seen.because(text)]));
+        let ground = seen.value.weighed(case, Ground::on(reasons(&seen, text)));
         Some(if unset { ground.confidence(Confidence::Likely) } else { ground })
     })
 }
@@ -84,7 +85,7 @@ pub(crate) fn mismatched(case: Case<'_>) -> Option<Ground> {
     let seen = servers(case).find(wrong).filter(|_| !used)?;
     let [certificate, key] = seen.value.files().map(|(_, file)| printable(&file.path));
     let text = format!("the private key {key} is not that of the certificate {certificate}");
-    Some(Ground::on(vec![seen.because(text)]))
+    Some(Ground::on(reasons(&seen, text)))
 }
 
 /// The certificate has expired, and no handshake showed which one is in use.
@@ -96,6 +97,28 @@ pub(crate) fn expired(case: Case<'_>) -> Option<Ground> {
         let until = moment(seen.value.not_after()?).filter(|until| case.context.at > *until)?;
         let [(_, certificate), _] = seen.value.files();
         let text = format!("the certificate {} was valid until {}", printable(&certificate.path), rfc3339(until));
-        Some(Ground::on(vec![seen.because(text)]))
+        Some(Ground::on(reasons(&seen, text)))
     })
+}
+
+/// Adds to what is wrong with its files why xrdp takes these and not those that its settings most likely mean, and
+/// whether a file that fits is one that somebody put aside.
+fn reasons(seen: &Seen<Server<'_>>, text: String) -> Vec<Because> {
+    let mut reasons = vec![seen.because(text)];
+    let Server::Xrdp(xrdp) = seen.value else { return reasons };
+    for (name, file) in [("certificate", &xrdp.certificate), ("key_file", &xrdp.key)] {
+        let Some(text) = file.instead_of.as_deref().map(printable) else { continue };
+        reasons.push(seen.because(match (file.path.as_str(), text.starts_with(['"', '\''])) {
+            ("", _) => format!("{name}={text} stands outside of [Globals], where xrdp does not look for it"),
+            (path, true) => {
+                format!("{name}={text} has quotes, which xrdp takes for a part of it: it then uses {}", printable(path))
+            }
+            (path, false) => format!("{name}={text} does not begin with /: xrdp then uses {}", printable(path)),
+        }));
+    }
+    let aside = [&xrdp.fitting_certificate, &xrdp.fitting_key].into_iter().flatten().find(|path| is_put_aside(path));
+    reasons.extend(aside.map(|path| {
+        seen.because(format!("nothing beside them fits but {}, by its name a copy that was put aside", printable(path)))
+    }));
+    reasons
 }

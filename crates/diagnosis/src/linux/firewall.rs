@@ -6,7 +6,7 @@ use evidence::state::{FIREWALLD, Fate, IPTABLES, LinuxFirewall, NFTABLES, UFW, W
 
 use super::RDP;
 use crate::case::{Case, Seen};
-use crate::cause::{Confidence, Ground};
+use crate::cause::{Confidence, Ground, Severity};
 use crate::xrdp::{is_inside_alone, wanted};
 
 /// Returns the port that clients of the server of this machine need.
@@ -38,18 +38,38 @@ pub(crate) fn shut(case: Case<'_>) -> Option<Ground> {
     Some(Ground::on(vec![shut.because(words(shut.value, port))]).confidence(Confidence::Likely))
 }
 
+/// Rules of the firewall may keep some out of the port of the server, and not all.
+pub(crate) fn may_shut(case: Case<'_>) -> Option<Ground> {
+    let port = port(case);
+    if case.xrdp().is_some_and(|seen| is_inside_alone(seen.value)) || shut(case).is_some() {
+        return None;
+    }
+    let firewalls =
+        case.of_machine(|fact| if let Fact::LinuxFirewall(firewall) = fact { Some(firewall) } else { None });
+    let some =
+        firewalls.filter(|seen: &Seen<&LinuxFirewall>| seen.value.may_keep_some_out(port) && !is_inside(seen.value));
+    let because: Vec<_> = some
+        .map(|seen| seen.because(format!("rules of {} may keep some out of port {port}", place(seen.value))))
+        .collect();
+    (!because.is_empty()).then(|| Ground::on(because).severity(Severity::Advisory))
+}
+
 /// True for a zone that lets in all: that of a bridge to machines inside, or a wide open one.
 fn is_inside(firewall: &LinuxFirewall) -> bool {
     firewall.tool == FIREWALLD && firewall.otherwise == Fate::Accept
 }
 
-fn words(firewall: &LinuxFirewall, port: u16) -> String {
+fn place(firewall: &LinuxFirewall) -> String {
     let named = printable(&firewall.part);
-    let place = match firewall.tool.as_str() {
+    match firewall.tool.as_str() {
         UFW => "ufw".to_owned(),
         FIREWALLD => format!("firewalld's zone {named}"),
         _ => format!("the chain {named} of nftables"),
-    };
+    }
+}
+
+fn words(firewall: &LinuxFirewall, port: u16) -> String {
+    let place = place(firewall);
     let does = |fate| if fate == Fate::Reject { "refuses" } else { "drops" };
     match firewall.way(port) {
         Way::Shut(Some(rule)) => {
@@ -66,7 +86,6 @@ fn words(firewall: &LinuxFirewall, port: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cause::Severity;
     use crate::causes;
     use crate::sketch::{Expect, Sketch, machine};
     use evidence::sketch::xrdp;
@@ -115,20 +134,34 @@ mod tests {
     }
 
     #[test]
+    fn some_may_be_kept_out() {
+        let may = || Expect::Present(Severity::Advisory, Confidence::Possible);
+        let unclear = LinuxRule { unclear: true, ..rule(Fate::Drop, 3389, None) };
+        let chain = |rules: &[LinuxRule]| firewall(NFTABLES, "inet a input", Fate::Accept, rules);
+        check("3389", &[chain(std::slice::from_ref(&unclear))], may());
+        check("3389", &[chain(&[rule(Fate::Drop, 3389, Some("192.0.2.7"))])], may());
+        check("3389", &[firewall(NFTABLES, "ip6 a input", Fate::Drop, &[])], may());
+        let ufw = |part: &str, rules: &[LinuxRule]| firewall(UFW, part, Fate::Drop, rules);
+        check("3389", &[ufw("IPv4", &[]), ufw("IPv6", &[rule(Fate::Accept, 3389, None)])], may());
+        for open in [chain(&[rule(Fate::Accept, 3389, None), unclear.clone()]), chain(&[rule(Fate::Drop, 3390, None)])]
+        {
+            check("3389", &[open], Expect::Unknown);
+        }
+        let report = with("3389", &[chain(&[unclear])]).diagnose();
+        let told = &report.findings[0];
+        assert_eq!(told.because[0].text, "rules of the chain inet a input of nftables may keep some out of port 3389");
+        assert!(told.title.contains("may keep some out") && told.fixes.is_empty(), "{told:?}");
+    }
+
+    #[test]
     fn near_misses() {
         let ufw = |part: &str, rules: &[LinuxRule]| firewall(UFW, part, Fate::Drop, rules);
         let some = rule(Fate::Accept, 3389, Some("192.0.2.0/24"));
         for firewalls in [
             vec![],
             vec![ufw("IPv4", std::slice::from_ref(&some))],
-            vec![ufw("IPv4", &[]), ufw("IPv6", &[rule(Fate::Accept, 3389, None)])],
             vec![firewall(NFTABLES, "inet a input", Fate::Drop, &[LinuxRule { unclear: true, ..some }])],
             vec![firewall(FIREWALLD, "trusted", Fate::Accept, &[])],
-            vec![firewall(NFTABLES, "ip6 a input", Fate::Drop, &[])],
-            vec![
-                ufw("IPv4", &[rule(Fate::Accept, 3389, None)]),
-                firewall(IPTABLES, "ip6 filter INPUT", Fate::Drop, &[]),
-            ],
         ] {
             check("3389", &firewalls, Expect::Unknown);
         }

@@ -116,10 +116,18 @@ impl LinuxFirewall {
         self.otherwise == Fate::Accept
     }
 
-    /// True if a rule before this one keeps somebody out of the port.
+    /// True if a rule keeps somebody out of the port, before one lets in all who are left.
     pub fn keeps_some_out(&self, port: u16) -> bool {
+        let for_some = |rule: &LinuxRule| rule.unclear || rule.from.is_some();
         let met = self.rules.iter().filter(|rule| rule.is_for(port));
-        met.into_iter().any(|rule| rule.fate != Fate::Accept && (rule.unclear || rule.from.is_some()))
+        let mut met = met.take_while(|rule| rule.fate != Fate::Accept || for_some(rule));
+        met.any(|rule| rule.fate != Fate::Accept && for_some(rule))
+    }
+
+    /// True if it may keep some out of the port, and not all: they may meet such a rule, or only one family of
+    /// addresses is shut out.
+    pub fn may_keep_some_out(&self, port: u16) -> bool {
+        self.keeps_some_out(port) || self.way(port) != Way::NotShut
     }
 }
 
@@ -254,6 +262,8 @@ mod tests {
         ];
         assert!(shut.iter().all(|one| matches!(one.way(3389), Way::Shut(_))));
         assert!(open.iter().all(|one| one.way(3389) == Way::NotShut));
+        let let_in_first = of(Fate::Accept, vec![rule(Fate::Accept, 3389, None), unclear(Fate::Drop)]);
+        assert!(!let_in_first.keeps_some_out(3389) && open[4].keeps_some_out(3389));
         assert!(shut[4].keeps_some_out(3389) && !shut[3].keeps_some_out(3389));
     }
 

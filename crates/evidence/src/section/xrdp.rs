@@ -6,6 +6,7 @@ use wire::redaction::Names;
 
 use super::logs::LogSpan;
 use super::thing::{Count, Section};
+use crate::ciphers::may_name_suites;
 use crate::redaction::{REDACTED, common_name, date, kept, one_of};
 
 /// Settings of an xrdp, from its `xrdp.ini`, and what they lead to. Nothing of a key itself is recorded.
@@ -19,6 +20,9 @@ pub struct Xrdp {
     pub security_layer: Option<String>,
     /// `ssl_protocols`; null where it is not set.
     pub ssl_protocols: Option<String>,
+    /// `tls_ciphers`; null where it is not set.
+    #[serde(default)]
+    pub tls_ciphers: Option<String>,
     /// Account that it runs as; null where that is not known.
     pub user: Option<String>,
     /// True if the machine's `/etc/passwd` has that account; null where that could not be told.
@@ -28,7 +32,7 @@ pub struct Xrdp {
     #[serde(default)]
     pub file_readable: Option<bool>,
     /// Parts that xrdp does not do without and that are not there: `[Globals]` or `LogFile in [Logging]` of its
-    /// `xrdp.ini`, `/etc/xrdp/sesman.ini`.
+    /// `xrdp.ini`, a `LogFile in [Logging] that it may write`, `/etc/xrdp/sesman.ini`.
     #[serde(default)]
     pub lacks: Vec<String>,
     /// File of its certificate.
@@ -48,10 +52,11 @@ pub struct Xrdp {
     #[serde(default)]
     pub key_matches: Option<bool>,
     /// Path of another certificate that the account may read and that is one of the key, where the one that is set is
-    /// not; null where none lies beside the two files.
+    /// not; or of the one that the setting most likely means, where [`XrdpFile::instead_of`] has it. Null where there
+    /// is none.
     #[serde(default)]
     pub fitting_certificate: Option<String>,
-    /// Path of another key likewise, which is that of the certificate.
+    /// Path of another key likewise, which is that of the certificate; with both, that of the other certificate.
     #[serde(default)]
     pub fitting_key: Option<String>,
 }
@@ -61,6 +66,10 @@ pub struct Xrdp {
 pub struct XrdpFile {
     /// Its path, as it is set or as the server takes it where it is not.
     pub path: String,
+    /// Text of the setting that xrdp does not take: it is no path that begins with `/`, as in quotes, or stands outside
+    /// of `[Globals]`. Null where it takes the text.
+    #[serde(default)]
+    pub instead_of: Option<String>,
     /// Path of the file behind links; null where there is none.
     #[serde(default)]
     pub place: Option<String>,
@@ -110,10 +119,12 @@ pub const POWERFUL: &[&str] =
 pub const NO_GLOBALS: &str = "[Globals]";
 /// Setting of xrdp.ini that says where the log goes.
 pub const NO_LOG: &str = "LogFile in [Logging]";
+/// That setting, where its account may not write the file that it names.
+pub const NO_LOG_TO_WRITE: &str = "LogFile in [Logging] that it may write";
 /// Settings of its manager of sessions.
 pub const NO_SESMAN: &str = "/etc/xrdp/sesman.ini";
 /// Parts that an xrdp may lack.
-const LACKS: [&str; 3] = [NO_GLOBALS, NO_LOG, NO_SESMAN];
+const LACKS: [&str; 4] = [NO_GLOBALS, NO_LOG, NO_LOG_TO_WRITE, NO_SESMAN];
 
 /// Where xrdp is on every machine.
 pub const XRDP_INI: &str = "/etc/xrdp/xrdp.ini";
@@ -139,6 +150,7 @@ impl Section for Xrdp {
             port,
             security_layer,
             ssl_protocols,
+            tls_ciphers,
             user,
             account_exists,
             file_readable,
@@ -157,6 +169,7 @@ impl Section for Xrdp {
             port: port.as_deref().map(without_addresses),
             security_layer: security_layer.as_deref().map(|layer| kept(&["rdp", "tls", "negotiate"], layer.trim())),
             ssl_protocols: ssl_protocols.as_deref().map(versions),
+            tls_ciphers: tls_ciphers.as_deref().map(suites),
             user: user.as_deref().map(|user| account(user, names)),
             account_exists: *account_exists,
             file_readable: *file_readable,
@@ -175,9 +188,10 @@ impl Section for Xrdp {
 
 impl XrdpFile {
     pub(super) fn renamed(&self, names: &mut Names) -> Self {
-        let Self { path, place, exists, readable, contents, group, by_mode_alone, mode } = self;
+        let Self { path, instead_of, place, exists, readable, contents, group, by_mode_alone, mode } = self;
         Self {
             path: kept(FILES, path),
+            instead_of: instead_of.as_deref().map(|text| kept(FILES, text)),
             place: place.as_deref().map(|place| kept(FILES, place)),
             exists: *exists,
             readable: *readable,
@@ -213,9 +227,65 @@ fn versions(text: &str) -> String {
     text.split(',').map(|version| kept(&known, version.trim())).collect::<Vec<_>>().join(", ")
 }
 
+/// Keeps the words of a list of cipher suites that are names of some.
+fn suites(list: &str) -> String {
+    let word = |word: &str| {
+        let bare = word.trim_start_matches(['!', '-', '+', '@']);
+        if may_name_suites(bare) || bare.starts_with("SECLEVEL=") || bare == "STRENGTH" {
+            word.to_owned()
+        } else {
+            REDACTED.to_owned()
+        }
+    };
+    list.split([':', ',', ';', ' '])
+        .map(|one| if one.is_empty() { String::new() } else { word(one) })
+        .collect::<Vec<_>>()
+        .join(":")
+}
+
+/// True for a file that by its name is a copy that somebody, an editor or a package put aside.
+pub fn is_put_aside(path: &str) -> bool {
+    const ENDS: [&str; 12] =
+        [".sav", ".save", ".bak", ".backup", ".old", ".orig", ".copy", ".rpmnew", ".rpmsave", ".rej", ".tmp", ".part"];
+    let name = path.rsplit('/').next().unwrap_or(path).to_ascii_lowercase();
+    let numbered = name.rsplit_once('.').is_some_and(|(_, end)| end.starts_with(|digit: char| digit.is_ascii_digit()));
+    name.starts_with(['.', '#'])
+        || name.ends_with('~')
+        || numbered
+        || name.contains(".dpkg-")
+        || name.contains(".ucf-")
+        || ENDS.iter().any(|end| name.ends_with(end))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn copies_that_were_put_aside() {
+        for aside in [
+            "/etc/xrdp/k.pem.sav",
+            "/k.PEM.BAK",
+            "/k.pem~",
+            "/k.pem.dpkg-old",
+            "/.k.pem",
+            "/#k.pem#",
+            "/k.pem.1",
+            "/k.2026-11-30",
+        ] {
+            assert!(is_put_aside(aside), "{aside}");
+        }
+        for own in ["/etc/old.d/k.pem", "/etc/xrdp/key-2026.pem", "/k1.pem", "/key", "/bak.pem"] {
+            assert!(!is_put_aside(own), "{own}");
+        }
+    }
+
+    #[test]
+    fn of_a_list_of_suites_only_their_names_stay() {
+        let kept = suites("ECDHE+AESGCM:!aNULL, secret:@SECLEVEL=1");
+        assert_eq!(kept, format!("ECDHE+AESGCM:!aNULL::{REDACTED}:@SECLEVEL=1"));
+        assert_eq!((suites(&kept), suites("")), (kept, String::new()));
+    }
 
     #[test]
     fn of_a_port_the_number_stays_and_the_address_goes() {

@@ -92,6 +92,11 @@ impl Journal {
         keep(&self.folder.join("blobs"), bytes)
     }
 
+    /// True if these bytes of a file are among those that were kept.
+    pub fn has_kept(&self, bytes: &[u8]) -> bool {
+        self.folder.join("blobs").join(sha256(bytes)).is_file()
+    }
+
     /// Returns contents as they were kept; an error if the bytes are gone or were changed.
     pub fn held(&self, kept: &Kept) -> Result<Held, JournalError> {
         let blob = |sum: &str| {

@@ -13,8 +13,8 @@ use std::io;
 use std::path::Path;
 use std::time::SystemTime;
 
-use evidence::ini;
 use evidence::state::POWERFUL;
+use evidence::{ini, lossless};
 
 use crate::groups;
 use crate::guard::Moment;
@@ -152,14 +152,13 @@ pub fn detach() {
     let _ = rustix::process::setsid();
 }
 
-/// Reads a file as text, with what else it is.
+/// Reads a file as text, whatever its encoding, with what else it is.
 fn text(path: &Path) -> Result<(String, Held), Unread> {
     let held = file::read(path, TEXT)?;
     let Held::File { bytes, .. } = &held else {
         return Err(Unread(format!("{}: there is no such file", path.display())));
     };
-    let text = String::from_utf8(bytes.clone()).map_err(|_| Unread(format!("{}: not in UTF-8", path.display())))?;
-    Ok((text, held))
+    Ok((lossless::text(bytes), held))
 }
 
 /// Changes the text of a file and nothing else of it.
@@ -167,7 +166,7 @@ fn changed(path: &Path, change: impl FnOnce(&str) -> Result<String, Failed>) -> 
     let (text, held) = text(path).map_err(|why| Failed(why.0))?;
     let Held::File { mode, uid, gid, .. } = held else { return Err(Failed("it is no file".to_owned())) };
     let new = change(&text).map_err(|why| Failed(format!("{}: {why}", path.display())))?;
-    file::write(path, &Held::File { bytes: new.into_bytes(), mode, uid, gid })
+    file::write(path, &Held::File { bytes: lossless::bytes(&new), mode, uid, gid })
 }
 
 /// True if nobody is in the group but this user.

@@ -11,6 +11,7 @@ use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use evidence::lossless;
 use evidence::state::{FIREWALLD, UFW};
 
 use super::program::{run, told};
@@ -102,14 +103,15 @@ impl<'a> Opening<'a> {
                 // there its rules are in force nowhere
                 let settings = copy.0.join("etc/ufw/ufw.conf");
                 let text = crate::file::read(&settings, 1 << 20)
-                    .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+                    .map(|bytes| lossless::text(&bytes))
                     .map_err(|why| format!("read ufw.conf: {why}"))?;
                 let off = text
                     .lines()
                     .filter(|line| !line.trim_start().starts_with("ENABLED"))
                     .map(|line| format!("{line}\n"));
                 let off = off.chain(["ENABLED=no\n".to_owned()]).collect::<String>();
-                fs::write(&settings, off).map_err(|why| format!("write a copy of ufw.conf: {why}"))?;
+                fs::write(&settings, lossless::bytes(&off))
+                    .map_err(|why| format!("write a copy of ufw.conf: {why}"))?;
                 fs::create_dir_all(copy.0.join("lib/ufw")).map_err(|why| format!("make a folder for ufw: {why}"))?;
                 for rule in &self.rules {
                     ordered(self.ufw(Some(&copy.0), rule), patience)?;
@@ -136,8 +138,7 @@ impl<'a> Opening<'a> {
             let Held::File { bytes, mode, uid, gid } = held else {
                 return Ok(RuleFile { path: path.clone(), text: None, mode: 0, uid: 0, gid: 0 });
             };
-            let text = String::from_utf8(bytes).map_err(|_| format!("{}: not in UTF-8", path.display()))?;
-            Ok(RuleFile { path: path.clone(), text: Some(text), mode, uid, gid })
+            Ok(RuleFile { path: path.clone(), text: Some(lossless::text(&bytes)), mode, uid, gid })
         };
         self.files.iter().map(read).collect()
     }
@@ -234,7 +235,7 @@ fn settle(files: &[RuleFile]) -> Result<(), String> {
     for one in files {
         let RuleFile { path, text, mode, uid, gid } = one;
         let held = text.as_ref().map_or(Held::Absent, |text| Held::File {
-            bytes: text.clone().into_bytes(),
+            bytes: lossless::bytes(text),
             mode: *mode,
             uid: *uid,
             gid: *gid,

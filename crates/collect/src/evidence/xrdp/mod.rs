@@ -13,8 +13,12 @@ pub(crate) mod reach;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use evidence::ini;
-use evidence::state::{NO_GLOBALS, NO_LOG, NO_SESMAN, SCHEMA, State, Unread, XRDP_INI, Xrdp, XrdpFile};
+use evidence::ciphers::may_name_suites;
+use evidence::state::{
+    NO_GLOBALS, NO_LOG, NO_LOG_TO_WRITE, NO_SESMAN, SCHEMA, State, Unread, XRDP_INI, Xrdp, XrdpFile,
+};
+
+use evidence::{ini, lossless};
 
 use super::kind::Kind;
 use super::reader::{Access, Piece, ReadError, Reader, bytes};
@@ -25,15 +29,23 @@ pub(super) const READER: Reader = Reader { kind: Kind::XrdpSettings, recognises,
 
 /// Most bytes of the file.
 const LIMIT: u64 = 1024 * 1024;
+/// Folder in which a log is that has no other.
+const LOGS: &str = "/var/log";
 /// Section with the settings of the server itself.
 const GLOBALS: &str = "Globals";
 /// Files that xrdp takes where none is set.
 const USUAL: [(&str, &str); 2] = [("certificate", "/etc/xrdp/cert.pem"), ("key_file", "/etc/xrdp/key.pem")];
 
 fn recognises(head: &[u8]) -> bool {
-    let text = text::beginning(head);
+    let text = beginning(head);
     let globals = || text.lines().any(|line| line.trim().eq_ignore_ascii_case("[Globals]"));
     text.contains("xrdp") && globals() && ["port=", "security_layer="].iter().any(|name| text.contains(name))
+}
+
+/// Reads the beginning of a file as text, whatever its encoding.
+fn beginning(head: &[u8]) -> String {
+    let text = text::beginning(head);
+    if text.is_empty() { lossless::text(head) } else { text }
 }
 
 /// Returns the settings of xrdp below the root of a machine, if there are any.
@@ -60,7 +72,7 @@ pub fn logs(root: &Path) -> Vec<PathBuf> {
         let inside = |name: &String| !name.is_empty() && !name.contains("..");
         let name = set.filter(inside);
         // a relative name is one in the folder of logs
-        Path::new("/var/log").join(name.unwrap_or_else(|| usual.to_owned()))
+        Path::new(LOGS).join(name.unwrap_or_else(|| usual.to_owned()))
     };
     let logs = [of(XRDP_INI, "xrdp.log"), of(NO_SESMAN, "xrdp-sesman.log")];
     logs.map(|log| root.join(log.strip_prefix("/").unwrap_or(&log))).into_iter().filter(|log| log.is_file()).collect()
@@ -75,7 +87,7 @@ pub fn root_of(path: &Path) -> PathBuf {
     let usual = names.iter().map(|name| name.to_string_lossy()).eq(["xrdp.ini", "xrdp", "etc"]);
     let root = above.next().filter(|_| usual).unwrap_or(Path::new("/"));
     let text = bytes(&path, LIMIT).unwrap_or_default();
-    let text = String::from_utf8_lossy(&text);
+    let text = lossless::text(&text);
     let set = |name| setting(&text, GLOBALS, name).is_some_and(|file| Path::new(&file).starts_with(root));
     if ["certificate", "key_file"].into_iter().any(set) { PathBuf::from("/") } else { root.to_owned() }
 }
@@ -89,14 +101,14 @@ pub fn is_own(path: &Path) -> bool {
 /// Returns the reader of a file that is called as xrdp's settings are, with text in it that has no mark of them, or
 /// nothing.
 pub(super) fn named(path: &Path, head: &[u8]) -> Option<&'static Reader> {
-    let text = text::beginning(head);
+    let text = beginning(head);
     let is_text = head.is_empty() || !text.is_empty() && !text.contains('\0');
     (is_text && path.file_name().is_some_and(|name| name == "xrdp.ini")).then_some(&READER)
 }
 
 fn read(path: &Path) -> Result<Piece, ReadError> {
-    // xrdp knows UTF-8 alone: in other text it finds no section
-    let text = String::from_utf8_lossy(&bytes(path, LIMIT)?).into_owned();
+    // xrdp takes bytes as they are: in UTF-16 it finds no section
+    let text = lossless::text(&bytes(path, LIMIT)?);
     let root = root_of(path);
     let lone = root == Path::new("/") && !is_own(path);
     let folder = fs::canonicalize(path).ok().and_then(|path| path.parent().map(Path::to_owned)).filter(|_| lone);
@@ -105,39 +117,28 @@ fn read(path: &Path) -> Result<Piece, ReadError> {
     // of a lone file nobody knows whose it is
     state.computer = machine.name();
     let setting = |name: &str| setting(&text, GLOBALS, name);
-    let set = |name: &str| {
-        let usual = USUAL.iter().find(|(known, _)| *known == name).map_or("", |(_, usual)| *usual);
-        // a relative path is none to it
-        setting(name).filter(|value| value.starts_with('/')).unwrap_or_else(|| usual.to_owned())
-    };
     let user = user(&machine, setting("runtime_user"));
     // newer versions take a group from there too
     let group = setting("runtime_group").filter(|group| !group.is_empty());
     let account = user.as_deref().filter(|_| group.is_none()).and_then(|user| machine.account(user));
-    let file = machine.path_of(path);
-    // measured with version 0.9.21: it takes the usual file for an empty line, and none where there is no line
-    let unset = |name: &str| ini::sections(&text, GLOBALS) > 0 && setting(name).is_none();
-    let [mut certificate, mut key] = ["certificate", "key_file"].map(|name| {
-        if unset(name) {
-            XrdpFile { exists: Some(false), ..machine.file("", None) }
-        } else {
-            machine.file(&set(name), account.as_ref())
-        }
-    });
+    let file_name = machine.path_of(path);
+    let [mut certificate, mut key] = USUAL.map(|usual| file_of(usual, &text, &machine, account.as_ref()));
     let pair = pair::read(&machine, &mut certificate, &mut key);
+    let meant = [&certificate, &key].map(|file| meant(file.instead_of.as_deref()?, &file_name));
     let (fitting_certificate, fitting_key) =
-        pair::fitting(&machine, &certificate, &key, account.as_ref(), pair.key_matches);
+        pair::fitting(&machine, (&certificate, &key), &meant, account.as_ref(), pair.key_matches);
     let unread = unread(&machine, folder.as_deref(), [&certificate.path, &key.path], setting("tls_ciphers"));
     state.unread.extend(unread);
     state.xrdp.push(Xrdp {
         port: setting("port"),
         security_layer: setting("security_layer"),
         ssl_protocols: setting("ssl_protocols"),
+        tls_ciphers: setting("tls_ciphers"),
         account_exists: user.as_deref().and_then(|user| machine.has_account(user)),
         user,
-        file_readable: machine.file(&file, account.as_ref()).readable,
-        lacks: lacks(&text, &machine, lone),
-        file,
+        file_readable: machine.file(&file_name, account.as_ref()).readable,
+        lacks: lacks(&text, &machine, lone, account.as_ref().filter(|_| is_own(path))),
+        file: file_name,
         certificate,
         key,
         subject: pair.subject,
@@ -150,10 +151,42 @@ fn read(path: &Path) -> Result<Piece, ReadError> {
     Ok(Piece::State(Box::new(state)))
 }
 
+/// Records the file of a setting. Measured with version 0.9.21: xrdp takes the usual file for an empty line and for a
+/// text that does not begin with `/`, and none where there is no line.
+fn file_of((name, usual): (&str, &str), text: &str, machine: &Machine, account: Option<&reach::Account>) -> XrdpFile {
+    match setting(text, GLOBALS, name) {
+        Some(path) if path.starts_with('/') => machine.file(&path, account),
+        Some(path) => {
+            let instead_of = Some(path).filter(|path| !path.is_empty());
+            XrdpFile { instead_of, ..machine.file(usual, account) }
+        }
+        None if ini::sections(text, GLOBALS) > 0 => {
+            let instead_of =
+                ini::astray(text, GLOBALS, name).map(|value| plain(&value)).filter(|path| !path.is_empty());
+            XrdpFile { exists: Some(false), instead_of, ..machine.file("", None) }
+        }
+        None => machine.file(usual, account),
+    }
+}
+
+/// Returns the path that a text most likely means which xrdp takes for none: without quotes, and from the folder of its
+/// settings.
+fn meant(text: &str, ini: &str) -> Option<String> {
+    let path = text.trim_matches(['"', '\'']).trim();
+    let folder = Path::new(ini).parent()?;
+    // whose folder `~` is nobody knows
+    let known = !path.is_empty() && !path.starts_with('~');
+    known.then(|| folder.join(path.trim_start_matches("./")).display().to_string())
+}
+
 /// Reads a setting as xrdp takes it: without all behind `#` or `;`, wherever that stands (seen with version 0.9.21).
 fn setting(text: &str, section: &str, name: &str) -> Option<String> {
     let value = ini::read(text, section, name).ok().flatten()?;
-    value.split(['#', ';']).next().map(|value| value.trim().to_owned())
+    Some(plain(&value))
+}
+
+fn plain(value: &str) -> String {
+    value.split(['#', ';']).next().unwrap_or_default().trim().to_owned()
 }
 
 /// Returns the account that xrdp runs as. Only root can become another one, as newer versions do where `runtime_user`
@@ -165,12 +198,18 @@ fn user(machine: &Machine, runtime: Option<String>) -> Option<String> {
 }
 
 /// Lists what xrdp does not do without and is not there. Measured with version 0.9.21: without the section it listens
-/// on nothing, without the name of a log it does not start, and without its settings its manager does not.
-fn lacks(text: &str, machine: &Machine, lone: bool) -> Vec<String> {
-    let log = setting(text, "Logging", "LogFile");
+/// on nothing, without the name of a log that it may write it does not start, and without its settings its manager does
+/// not. What may be written is asked for this account alone.
+fn lacks(text: &str, machine: &Machine, lone: bool, account: Option<&reach::Account>) -> Vec<String> {
+    let log = setting(text, "Logging", "LogFile").filter(|name| !name.is_empty());
+    let writes = |account| {
+        let log = Path::new(LOGS).join(log.as_ref()?);
+        machine.may_write(&log.display().to_string(), account)
+    };
     let without = [
         (NO_GLOBALS, ini::sections(text, GLOBALS) == 0),
-        (NO_LOG, log.is_none_or(|name| name.is_empty())),
+        (NO_LOG, log.is_none()),
+        (NO_LOG_TO_WRITE, account.is_some_and(|account| writes(account) == Some(false))),
         (NO_SESMAN, !lone && machine.lacks(NO_SESMAN) == Some(true)),
     ];
     without.into_iter().filter(|(_, lacks)| *lacks).map(|(name, _)| name.to_owned()).collect()
@@ -184,7 +223,8 @@ fn unread(machine: &Machine, folder: Option<&Path>, paths: [&String; 2], ciphers
     let sudo = "this account may not read it: run the program with sudo";
     let files = paths.into_iter().filter(|path| !path.is_empty()).filter(elsewhere).map(|path| (path.clone(), copied));
     let files = files.chain(paths.into_iter().filter(shut).map(|path| (path.clone(), sudo)));
-    let suites = ciphers.filter(|list| !list.is_empty() && !is_usual(list)).map(|_| {
+    // one of a single letter is passed over, as version 0.9.21 was seen to do
+    let suites = ciphers.filter(|list| list.len() > 1 && may_name_suites(list) && !is_usual(list)).map(|_| {
         let why = "whether OpenSSL knows a suite by these names is not told here: `openssl ciphers -v 'NAMES'` on that \
                    machine tells, and with none every handshake fails";
         ("tls_ciphers of xrdp.ini".to_owned(), why)

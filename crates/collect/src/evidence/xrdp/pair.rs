@@ -4,10 +4,11 @@
 //! Measured with xrdp 0.9.21: it takes PEM alone, and a key only without a password. With anything else it selects TLS
 //! and sends no handshake.
 
+use std::cmp::Reverse;
 use std::path::Path;
 
 use evidence::moment::rfc3339;
-use evidence::state::{Contents, XrdpFile};
+use evidence::state::{Contents, XrdpFile, is_put_aside};
 use rustls::crypto::ring::sign::any_supported_type;
 use rustls::pki_types::pem::PemObject as _;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -56,20 +57,16 @@ pub(in crate::evidence) fn read(machine: &Machine, certificate: &mut XrdpFile, k
     }
 }
 
-/// Looks beside two files that are no pair for one that makes one of them: first for another key, so that the
-/// certificate that clients know stays, then for another certificate, the one that is valid longest.
+/// Looks for files that make a pair: those that settings mean which xrdp does not take, or else, beside two files that
+/// are none, first another key, so that the certificate that clients know stays, then another certificate, the one that
+/// is valid longest. A copy that somebody put aside is taken where nothing else fits, and an expired certificate never.
 pub(in crate::evidence) fn fitting(
     machine: &Machine,
-    certificate: &XrdpFile,
-    key: &XrdpFile,
+    (certificate, key): (&XrdpFile, &XrdpFile),
+    meant: &[Option<String>; 2],
     account: Option<&Account>,
     key_matches: Option<bool>,
 ) -> (Option<String>, Option<String>) {
-    let sound = |file: &XrdpFile| file.contents == Some(Contents::Sound);
-    let whole = sound(certificate) && sound(key) && key_matches != Some(false);
-    if whole || !sound(certificate) && !sound(key) {
-        return (None, None);
-    }
     let der = |path: &str| {
         let bytes = plain(&machine.bytes(path, LIMIT)?);
         CertificateDer::from_pem_slice(&bytes).ok()
@@ -78,24 +75,62 @@ pub(in crate::evidence) fn fitting(
         let bytes = plain(&machine.bytes(path, LIMIT)?);
         PrivateKeyDer::from_pem_slice(&bytes).ok()
     };
+    let readable = |path: &String| machine.file(path, account).readable == Some(true);
+    let valid = |der: &CertificateDer<'_>| {
+        Certificate::read(der).map(|read| read.not_after).filter(|until| *until > OffsetDateTime::now_utc())
+    };
+    if meant.iter().any(Option::is_some) {
+        let [own, other] = [(&meant[0], certificate), (&meant[1], key)]
+            .map(|(meant, file)| meant.clone().unwrap_or_else(|| file.path.clone()));
+        let pair = || Some((der(&own)?, private(&other)?));
+        let fits = |(own, other): (CertificateDer<'static>, PrivateKeyDer<'_>)| {
+            valid(&own).is_some() && matches(own, &other) == Some(true)
+        };
+        if [&own, &other].into_iter().all(readable) && pair().is_some_and(fits) {
+            return (meant[0].clone(), meant[1].clone());
+        }
+    }
+    let sound = |file: &XrdpFile| file.contents == Some(Contents::Sound);
+    let whole = sound(certificate) && sound(key) && key_matches != Some(false);
+    if whole || !sound(certificate) && !sound(key) {
+        return (None, None);
+    }
     let mut folders: Vec<&Path> = [certificate, key].iter().filter_map(|file| Path::new(&file.path).parent()).collect();
     folders.dedup();
     let beside = folders.into_iter().flat_map(|folder| machine.files(folder));
-    let beside: Vec<String> = beside.filter(|path| machine.file(path, account).readable == Some(true)).collect();
-    if let Some(own) = Some(&certificate.path).filter(|_| sound(certificate)).and_then(|path| der(path)) {
+    let beside: Vec<String> = beside.filter(readable).collect();
+    // what belongs together is often called alike
+    let rank = |path: &String, other: &XrdpFile| (is_put_aside(path), !called_alike(path, &other.path));
+    let key_beside = || {
+        let own = Some(&certificate.path).filter(|_| sound(certificate)).and_then(|path| der(path))?;
         let fits = |path: &&String| private(path).and_then(|key| matches(own.clone(), &key)) == Some(true);
-        if let Some(found) = beside.iter().find(fits) {
-            return (None, Some(found.clone()));
-        }
-    }
-    let Some(own) = Some(&key.path).filter(|_| sound(key)).and_then(|path| private(path)) else { return (None, None) };
-    let valid_until = |path: &String| {
-        let der = der(path)?;
-        let until = Certificate::read(&der)?.not_after;
-        let now = OffsetDateTime::now_utc();
-        (until > now && matches(der, &own) == Some(true)).then_some((until, path.clone()))
+        let found = beside.iter().filter(fits).min_by_key(|path| rank(path, certificate));
+        found.filter(|_| valid(&own).is_some()).cloned()
     };
-    (beside.iter().filter_map(valid_until).max().map(|(_, path)| path), None)
+    let certificate_beside = || {
+        let own = Some(&key.path).filter(|_| sound(key)).and_then(|path| private(path))?;
+        let ranked = |path: &String| {
+            let der = der(path)?;
+            let until = valid(&der)?;
+            (matches(der, &own) == Some(true)).then(|| (rank(path, key), Reverse(until), path.clone()))
+        };
+        beside.iter().filter_map(ranked).min().map(|(.., path)| path)
+    };
+    // where the certificate is none that somebody has chosen, the key may be
+    let chosen = certificate.instead_of.is_none() || key.instead_of.is_some();
+    if let Some(found) = if chosen { key_beside() } else { None } {
+        return (None, Some(found));
+    }
+    match certificate_beside() {
+        Some(found) => (Some(found), None),
+        None => (None, key_beside()),
+    }
+}
+
+/// True if two files have one name, but for its end.
+fn called_alike(one: &str, other: &str) -> bool {
+    let stem = |path: &str| Path::new(path).file_stem().map(|stem| stem.to_ascii_lowercase());
+    stem(one) == stem(other)
 }
 
 /// Takes away what OpenSSL passes over: the mark of UTF-8 at the beginning, and blanks at the ends of lines.
@@ -109,7 +144,8 @@ fn plain(bytes: &[u8]) -> Vec<u8> {
 fn labels(bytes: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(bytes);
     let label = |line: &str| Some(line.trim_end().strip_prefix("-----BEGIN ")?.strip_suffix("-----")?.to_owned());
-    text.lines().filter_map(label).collect()
+    // OpenSSL wants the line of the label for itself
+    text.lines().filter_map(label).filter(|label| !label.contains("-----")).collect()
 }
 
 fn is_key(label: &str) -> bool {

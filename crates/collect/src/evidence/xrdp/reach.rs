@@ -8,6 +8,7 @@ use std::fs::{self, Metadata};
 use std::io::{ErrorKind, Read as _};
 use std::path::{Component, Path, PathBuf};
 
+use evidence::lossless;
 #[cfg(unix)]
 use evidence::state::POWERFUL;
 use evidence::state::{Contents, XrdpFile};
@@ -67,7 +68,7 @@ impl Machine {
     pub(crate) fn path_of(&self, path: &Path) -> String {
         let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
         let inside = path.strip_prefix(&self.root).map(|inside| Path::new("/").join(inside));
-        inside.unwrap_or(path).display().to_string()
+        name_of(&inside.unwrap_or(path))
     }
 
     /// Reads a file of the machine.
@@ -102,7 +103,7 @@ impl Machine {
 
     /// Reads a file of the machine that is text.
     pub(crate) fn text(&self, path: &str) -> Option<String> {
-        String::from_utf8(self.bytes(path, LIMIT)?).ok()
+        Some(lossless::text(&self.bytes(path, LIMIT)?))
     }
 
     fn real(&self, place: &Path) -> PathBuf {
@@ -112,7 +113,7 @@ impl Machine {
     /// Goes to a file as a program on the machine would.
     fn way(&self, path: &str) -> Way {
         let mut folders = Vec::new();
-        let end = self.walk(Path::new(path), &mut folders, LINKS);
+        let end = self.walk(&named(path), &mut folders, LINKS);
         Way { folders, end }
     }
 
@@ -229,6 +230,7 @@ impl Machine {
     pub(crate) fn file(&self, path: &str, account: Option<&Account>) -> XrdpFile {
         let mut file = XrdpFile {
             path: path.to_owned(),
+            instead_of: None,
             place: None,
             exists: None,
             readable: None,
@@ -248,7 +250,7 @@ impl Machine {
                 return file;
             }
         };
-        file.place = Some(place.display().to_string());
+        file.place = Some(name_of(place));
         file.exists = Some(true);
         file.contents = about.is_dir().then_some(Contents::Folder);
         #[cfg(unix)]
@@ -256,6 +258,46 @@ impl Machine {
         #[cfg(not(unix))]
         let _ = (about, account);
         file
+    }
+
+    /// True if the account may write a file, or make it where there is none; `None` where that could not be told.
+    #[cfg(unix)]
+    pub(crate) fn may_write(&self, path: &str, account: &Account) -> Option<bool> {
+        use std::os::unix::fs::MetadataExt as _;
+
+        let open = |way: &Way, wanted: u32| {
+            let (place, about) = way.end.as_ref().ok()?;
+            let steps = way.folders.iter().map(|(path, about)| (path, about, 0o1)).chain([(place, about, wanted)]);
+            let mut all = true;
+            for (path, about, wanted) in steps {
+                let list = Acl::of(&self.real(path)).ok()?;
+                all &= account.uid == 0
+                    || match &list {
+                        Some(list) => list.lets((account.uid, &account.groups), (about.uid(), about.gid()), wanted),
+                        None => may(account, about, wanted),
+                    };
+            }
+            Some(all)
+        };
+        let way = self.way(path);
+        match &way.end {
+            Ok((_, about)) if about.is_dir() => Some(false),
+            Ok(_) => open(&way, 0o2),
+            Err(ErrorKind::NotFound) => {
+                let folder = self.way(&name_of(named(path).parent()?));
+                match &folder.end {
+                    Ok((_, about)) if about.is_dir() => open(&folder, 0o3),
+                    Ok(_) => Some(false),
+                    Err(kind) => (*kind == ErrorKind::NotFound).then_some(false),
+                }
+            }
+            Err(_) => None,
+        }
+    }
+
+    #[cfg(not(unix))]
+    pub(crate) fn may_write(&self, _: &str, _: &Account) -> Option<bool> {
+        None
     }
 
     /// Says whether the account may read a file, by owners, modes and lists of rights: its own, and of all folders
@@ -303,6 +345,32 @@ impl Machine {
             file.by_mode_alone = path == end.0 && about.is_file() && unshared && about.uid() != account.uid;
         }
     }
+}
+
+/// Returns the path that a setting names, by its bytes.
+#[cfg(unix)]
+fn named(text: &str) -> PathBuf {
+    use std::os::unix::ffi::OsStringExt as _;
+
+    std::ffi::OsString::from_vec(lossless::bytes(text)).into()
+}
+
+#[cfg(not(unix))]
+fn named(text: &str) -> PathBuf {
+    text.into()
+}
+
+/// Returns a path as text that names it.
+#[cfg(unix)]
+fn name_of(path: &Path) -> String {
+    use std::os::unix::ffi::OsStrExt as _;
+
+    lossless::text(path.as_os_str().as_bytes())
+}
+
+#[cfg(not(unix))]
+fn name_of(path: &Path) -> String {
+    path.display().to_string()
 }
 
 /// True if modes let the account do what is wanted.

@@ -79,6 +79,121 @@ fn settings_files_and_rights() {
     assert!(!told.contains("PRIVATE"), "{told}");
 }
 
+/// OpenSSL was seen to take neither.
+#[test]
+fn pem_in_a_single_line_is_none() {
+    let root = Root::new("line");
+    root.pair(0o644, 0o644);
+    for name in ["etc/ssl/cert.pem", "etc/ssl/key.pem"] {
+        let text = fs::read_to_string(root.0.join(name)).unwrap().replace('\n', "");
+        root.write(name, &text, 0o644);
+    }
+    let xrdp = root.xrdp();
+    assert_eq!((xrdp.certificate.contents, xrdp.key.contents), (Some(Contents::Foreign), Some(Contents::Foreign)));
+}
+
+/// As xrdp 0.9.21 was seen to take them: what does not begin with `/` is none, and the usual file is taken.
+#[test]
+fn paths_that_it_does_not_take() {
+    let root = Root::new("meant");
+    root.pair(0o644, 0o644);
+    fs::copy(root.0.join("etc/ssl/key.pem"), root.0.join("etc/xrdp/k.pem")).unwrap();
+    let with = |from: &str, to: &str| {
+        root.write("etc/xrdp/xrdp.ini", &INI.replace(from, to), 0o644);
+        root.xrdp()
+    };
+    let certificate = Some("/etc/ssl/cert.pem");
+    for (to, instead_of) in
+        [("\"/etc/ssl/cert.pem\"", "\"/etc/ssl/cert.pem\""), ("'/etc/ssl/cert.pem' ; x", "'/etc/ssl/cert.pem'")]
+    {
+        let xrdp = with("/etc/ssl/cert.pem", to);
+        assert_eq!(
+            (xrdp.certificate.path.as_str(), xrdp.certificate.instead_of.as_deref()),
+            ("/etc/xrdp/cert.pem", Some(instead_of))
+        );
+        assert_eq!((xrdp.fitting_certificate.as_deref(), xrdp.fitting_key), (certificate, None));
+    }
+    let xrdp = with("/etc/ssl/key.pem", "./k.pem");
+    assert_eq!((xrdp.key.path.as_str(), xrdp.fitting_key.as_deref()), ("/etc/xrdp/key.pem", Some("/etc/xrdp/k.pem")));
+    let xrdp = with("certificate=/etc/ssl/cert.pem\n", "");
+    assert_eq!((xrdp.certificate.path.as_str(), xrdp.certificate.instead_of), ("", None));
+    let xrdp = with(
+        "certificate=/etc/ssl/cert.pem\nkey_file=/etc/ssl/key.pem\n",
+        "[Security]\ncertificate=/etc/ssl/cert.pem\nkey_file=/etc/ssl/key.pem\n",
+    );
+    assert_eq!(xrdp.key.instead_of.as_deref(), Some("/etc/ssl/key.pem"));
+    assert_eq!(
+        (xrdp.fitting_certificate.as_deref(), xrdp.fitting_key.as_deref()),
+        (certificate, Some("/etc/ssl/key.pem"))
+    );
+    assert_eq!(with("port", "port").certificate.instead_of, None);
+    // the usual pair is there, and the key is one that somebody has chosen
+    let other = rcgen::generate_simple_self_signed(["usual".to_owned()]).unwrap();
+    root.write("etc/xrdp/cert.pem", &other.cert.pem(), 0o644);
+    root.write("etc/xrdp/key.pem", &other.signing_key.serialize_pem(), 0o644);
+    let xrdp = with("/etc/ssl/cert.pem", "~/cert.pem");
+    assert_eq!(xrdp.certificate.instead_of.as_deref(), Some("~/cert.pem"));
+    assert_eq!((xrdp.fitting_certificate.as_deref(), xrdp.fitting_key), (certificate, None));
+}
+
+#[test]
+fn a_copy_that_was_put_aside_is_the_last_choice() {
+    let root = Root::new("aside");
+    root.pair(0o644, 0o644);
+    let copy = |to: &str| {
+        fs::copy(root.0.join("etc/ssl/key.pem"), root.0.join(to)).unwrap();
+    };
+    copy("etc/ssl/a.key.sav");
+    root.write("etc/xrdp/xrdp.ini", &INI.replace("ssl/key.pem", "ssl/gone.pem"), 0o644);
+    fs::rename(root.0.join("etc/ssl/key.pem"), root.0.join("etc/ssl/zz.key")).unwrap();
+    assert_eq!(root.xrdp().fitting_key.as_deref(), Some("/etc/ssl/zz.key"));
+    fs::rename(root.0.join("etc/ssl/zz.key"), root.0.join("etc/ssl/key.pem")).unwrap();
+    copy("etc/ssl/cert.key");
+    copy("etc/ssl/b.key");
+    assert_eq!(root.xrdp().fitting_key.as_deref(), Some("/etc/ssl/cert.key"), "it is called like the certificate");
+    for name in ["key.pem", "cert.key", "b.key"] {
+        fs::remove_file(root.0.join("etc/ssl").join(name)).unwrap();
+    }
+    assert_eq!(root.xrdp().fitting_key.as_deref(), Some("/etc/ssl/a.key.sav"));
+}
+
+/// xrdp takes bytes as they are, also in the name of a file.
+#[test]
+fn bytes_of_another_encoding() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let root = Root::new("bytes");
+    root.pair(0o644, 0o644);
+    fs::rename(root.0.join("etc/ssl/cert.pem"), root.0.join("etc/ssl").join(OsStr::from_bytes(b"b\xFCro.pem")))
+        .unwrap();
+    let ini = INI.replace("ssl/cert.pem", "ssl/b@ro.pem").replace("[Globals]", "; B@ro\n[Globals]");
+    let bytes: Vec<u8> = ini.bytes().map(|byte| if byte == b'@' { 0xFC } else { byte }).collect();
+    fs::write(root.0.join("etc/xrdp/xrdp.ini"), bytes).unwrap();
+    let xrdp = root.xrdp();
+    assert_eq!((xrdp.certificate.exists, xrdp.key_matches), (Some(true), Some(true)));
+    assert_eq!(evidence::printable::printable(&xrdp.certificate.path), "/etc/ssl/b{0xFC}ro.pem");
+}
+
+#[test]
+fn who_may_write_a_log() {
+    let root = Root::new("log");
+    fs::create_dir_all(root.0.join("log/own")).unwrap();
+    root.write("log/open", "", 0o666);
+    root.write("log/shut", "", 0o644);
+    let machine = Machine::at(&root.0);
+    let account = machine.account("xrdp").unwrap();
+    let may = |path: &str| machine.may_write(path, &account);
+    assert_eq!(
+        (may("/log/open"), may("/log/shut"), may("/log/own/x"), may("/log/own")),
+        (Some(true), Some(false), Some(false), Some(false))
+    );
+    fs::set_permissions(root.0.join("log/own"), fs::Permissions::from_mode(0o777)).unwrap();
+    assert_eq!((may("/log/own/x"), may("/gone/x"), may("/log/open/x")), (Some(true), Some(false), None));
+    let all = machine.account("root").unwrap();
+    assert_eq!((machine.may_write("/log/shut", &all), machine.may_write("/gone/x", &all)), (Some(true), Some(false)));
+}
+
 #[test]
 fn a_key_that_only_its_group_may_read() {
     let root = Root::new("group");
@@ -269,8 +384,13 @@ fn suites_that_are_not_known_here_are_told() {
         assert!(!is_usual(doubtful), "{doubtful}");
     }
     let root = Root::new("suites");
-    root.write("etc/xrdp/xrdp.ini", &INI.replace("port=3389", "tls_ciphers=FOO\nport=3389"), 0o644);
-    assert!(root.read().unread.iter().any(|unread| unread.what == "tls_ciphers of xrdp.ini"));
+    // a list that names no suite is a finding
+    for (list, unread) in [("AES256-GCM-SHA256", true), ("FOO", false), ("HIGH", false)] {
+        let ini = INI.replace("port=3389", &format!("tls_ciphers={list}\nport=3389"));
+        root.write("etc/xrdp/xrdp.ini", &ini, 0o644);
+        let told = root.read().unread.iter().any(|unread| unread.what == "tls_ciphers of xrdp.ini");
+        assert_eq!(told, unread, "{list}");
+    }
 }
 
 #[test]

@@ -23,11 +23,6 @@ const RULES: usize = 2000;
 /// Most bytes of a file with rules.
 const FILE: u64 = 4 * 1024 * 1024;
 
-/// Reads the firewall of this computer, for whoever repairs it.
-pub fn firewall_of_this_computer() -> State {
-    read(&Host { root: "/".into(), uid: rustix::process::geteuid().as_raw() })
-}
-
 /// Reads the firewall. Only root may.
 pub(super) fn read(host: &Host) -> State {
     let mut state = State::default();

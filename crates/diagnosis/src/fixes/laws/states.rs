@@ -122,6 +122,16 @@ pub(super) const SHOWN: &[Pair] = &[
     not_shown("tls-version-mismatch", "set-xrdp-tls-versions", || {
         linux(|xrdp| xrdp.ssl_protocols = Some("TLS1.2".to_owned()))
     }),
+    not_shown("server-tls-setup-failed", "set-xrdp-ciphers", || {
+        linux(|xrdp| xrdp.tls_ciphers = Some("HIHG".to_owned()))
+    }),
+    not_shown("certificate-expired", "use-fitting-xrdp-file", || {
+        linux(|xrdp| {
+            let pair = ["/etc/xrdp/c.pem", "/etc/xrdp/k.pem"].map(|path| Some(path.to_owned()));
+            [xrdp.fitting_certificate, xrdp.fitting_key] = pair;
+            xrdp.not_after = Some(days(-1));
+        })
+    }),
     not_shown("private-key-unusable", "make-xrdp-certificate", || linux(|xrdp| xrdp.key.readable = Some(false))),
     not_shown("private-key-unusable", "use-fitting-xrdp-file", || {
         linux(|xrdp| {

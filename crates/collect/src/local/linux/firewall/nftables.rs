@@ -35,7 +35,7 @@ pub(super) fn read(kept: Kept) -> io::Result<Vec<LinuxFirewall>> {
     Ok(firewalls)
 }
 
-/// Reads the chains at the hooks that every packet to this machine passes.
+/// Reads the chains at the hooks that every packet to this machine passes, and those for its answers.
 pub(super) fn chains(ruleset: &Value, kept: Kept) -> Vec<LinuxFirewall> {
     let all = || ruleset["nftables"].as_array().into_iter().flatten();
     // a dormant table is not in force
@@ -48,20 +48,30 @@ pub(super) fn chains(ruleset: &Value, kept: Kept) -> Vec<LinuxFirewall> {
     };
     let base = all().filter_map(|object| object.get("chain")).filter(|chain| !dormant(chain)).filter(|chain| {
         let (hook, family) = (text(chain, "hook"), text(chain, "family"));
-        matches!(hook, "prerouting" | "input") && matches!(family, "inet" | "ip" | "ip6") || hook == "ingress"
+        // a chain for addresses alone (nat) keeps nothing back
+        let of_answers = matches!(hook, "output" | "postrouting") && text(chain, "type") == "filter";
+        let of_ip = matches!(family, "inet" | "ip" | "ip6");
+        (matches!(hook, "prerouting" | "input") || of_answers) && of_ip || hook == "ingress"
     });
     let mut firewalls = Vec::new();
     for chain in base.filter(|chain| kept != Kept::Firewalld || chain["table"] != "firewalld") {
         let [family, table, name] = ["family", "table", "name"].map(|key| text(chain, key));
-        let mut path = Path { ruleset, family, table, ufw: kept == Kept::Ufw, rules: Vec::new() };
+        let way =
+            if matches!(text(chain, "hook"), "output" | "postrouting") { Packets::Answers } else { Packets::Coming };
+        let mut path = Path { ruleset, family, table, way, ufw: kept == Kept::Ufw, rules: Vec::new() };
         // such a chain is one network card's, by which not everybody comes
         let of_one_card = text(chain, "hook") == "ingress";
         let by_tool = path.follow(name, &LinuxRule { unclear: of_one_card, ..every() }, 0);
         let shuts = chain["policy"] == "drop" && !by_tool;
-        if shuts && of_one_card {
+        // nobody is let in there, so that nothing more is said than that some answers may be kept back
+        let answers = way == Packets::Answers;
+        for rule in path.rules.iter_mut().filter(|rule| answers && rule.fate != Fate::Accept) {
+            rule.unclear = true;
+        }
+        if shuts && (of_one_card || answers) {
             path.rules.push(LinuxRule { fate: Fate::Drop, unclear: true, ..every() });
         }
-        let otherwise = if shuts && !of_one_card { Fate::Drop } else { Fate::Accept };
+        let otherwise = if shuts && !of_one_card && !answers { Fate::Drop } else { Fate::Accept };
         // the names that iptables gives
         let capital = !name.is_empty() && name.bytes().all(|letter| letter.is_ascii_uppercase());
         let by_iptables = TABLES.contains(&table) && capital && family != "inet";
@@ -87,11 +97,45 @@ fn every() -> LinuxRule {
     LinuxRule { fate: Fate::Accept, ports: Vec::new(), from: None, unclear: false, number: None }
 }
 
+/// Packets that are followed: of a new connection from another machine, or the answers to one.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Packets {
+    Coming,
+    Answers,
+}
+
+/// Names by which rules ask for what is followed: the port of the server, the address of the client, the network card,
+/// the state of the connection.
+struct Asked {
+    port: &'static str,
+    other_port: &'static str,
+    address: &'static str,
+    cards: [&'static str; 2],
+    state: &'static str,
+}
+
+impl Packets {
+    fn asked(self) -> Asked {
+        let [port, other_port] = ["dport", "sport"];
+        match self {
+            Self::Coming => Asked { port, other_port, address: "saddr", cards: ["iifname", "iif"], state: "new" },
+            Self::Answers => Asked {
+                port: other_port,
+                other_port: port,
+                address: "daddr",
+                cards: ["oifname", "oif"],
+                state: "established",
+            },
+        }
+    }
+}
+
 /// Way of a packet through a base chain and those to which it leads.
 struct Path<'v> {
     ruleset: &'v Value,
     family: &'v str,
     table: &'v str,
+    way: Packets,
     /// The chains of ufw are read elsewhere.
     ufw: bool,
     rules: Vec<LinuxRule>,
@@ -104,7 +148,9 @@ impl Path<'_> {
         let rules = ruleset["nftables"].as_array().into_iter().flatten().filter_map(|object| object.get("rule"));
         let own = rules.filter(|rule| ["family", "table", "chain"].map(|key| text(rule, key)) == place);
         let (mut coming, mut by_tool) = (coming.clone(), false);
-        for (own, does) in own.filter_map(|rule| read_rule(rule["expr"].as_array()?)) {
+        let asked = self.way.asked();
+        let sets = Sets { ruleset, family: self.family, table: self.table };
+        for (own, does) in own.filter_map(|rule| read_rule(rule["expr"].as_array()?, &asked, &sets)) {
             let Some(rule) = both(&coming, &own) else { continue };
             if self.rules.len() > RULES {
                 break;
@@ -170,7 +216,7 @@ fn both(one: &LinuxRule, other: &LinuxRule) -> Option<LinuxRule> {
 
 /// Reads a rule: whom it is for, and its effect; `None` for one that no new connection over TCP from another machine
 /// can meet, or that decides nothing.
-fn read_rule(parts: &[Value]) -> Option<(LinuxRule, Does)> {
+fn read_rule(parts: &[Value], asked: &Asked, sets: &Sets<'_>) -> Option<(LinuxRule, Does)> {
     let (mut rule, mut does) = (every(), None);
     for part in parts {
         let (name, value) = part.as_object()?.iter().next()?;
@@ -180,12 +226,12 @@ fn read_rule(parts: &[Value]) -> Option<(LinuxRule, Does)> {
             "accept" => does = Some(Does::End(Fate::Accept)),
             "drop" => does = Some(Does::End(Fate::Drop)),
             "reject" => does = Some(Does::End(Fate::Reject)),
-            "match" => matched(value, &mut rule)?,
+            "match" => matched(value, asked, sets, &mut rule)?,
             "jump" => does = Some(Does::To(target(), Back::Maybe)),
             "goto" => does = Some(Does::To(target(), Back::Never)),
             "return" => does = Some(Does::Return),
             "continue" => return None,
-            "vmap" => does = Some(of_new(value)?),
+            "vmap" => does = Some(by_state(value, asked)?),
             "queue" | "xt" | "dnat" | "redirect" | "tproxy" | "synproxy" => does = Some(Does::Unknown),
             _ => rule.unclear = true,
         }
@@ -193,18 +239,50 @@ fn read_rule(parts: &[Value]) -> Option<(LinuxRule, Does)> {
     does.map(|does| (rule, does))
 }
 
-/// Reads a table of effects by the state of the connection; `None` where it has none for a new one.
-fn of_new(map: &Value) -> Option<Does> {
+/// Reads a table of effects by the state of the connection; `None` where it has none for this one.
+fn by_state(map: &Value, asked: &Asked) -> Option<Does> {
     let entries = map["data"]["set"].as_array();
     let Some(entries) = entries.filter(|_| map["key"]["ct"]["key"] == "state") else { return Some(Does::Unknown) };
-    let known = |entry: &Value| matches!(entry[0].as_str(), Some("established" | "related" | "invalid"));
-    if entries.iter().all(known) { None } else { Some(Does::Unknown) }
+    let other = |entry: &Value| {
+        let state = entry[0].as_str();
+        state.is_some_and(|state| state != asked.state && ["new", "established", "related", "invalid"].contains(&state))
+    };
+    if entries.iter().all(other) {
+        return None;
+    }
+    // what nobody tracks is no answer to anything
+    let own = entries.iter().find(|entry| entry[0] == asked.state && asked.state == "established");
+    let accepts = own.is_some_and(|entry| entry[1].get("accept").is_some());
+    Some(if accepts { Does::End(Fate::Accept) } else { Does::Unknown })
 }
 
-/// Reads what a rule asks for; `None` where no new connection over TCP from another machine fits.
-fn matched(asked: &Value, rule: &mut LinuxRule) -> Option<()> {
-    let (left, right) = (&asked["left"], &asked["right"]);
-    let equal = asked["op"] == "==" || asked["op"] == "in";
+/// Sets of a table that rules name.
+struct Sets<'v> {
+    ruleset: &'v Value,
+    family: &'v str,
+    table: &'v str,
+}
+
+impl Sets<'_> {
+    /// Returns what a rule compares with: in place of the name of a set what is in it, unless that changes by itself.
+    fn named(&self, value: &Value) -> Value {
+        let Some(name) = value.as_str().and_then(|text| text.strip_prefix('@')) else { return value.clone() };
+        let sets = self.ruleset["nftables"].as_array().into_iter().flatten().filter_map(|object| object.get("set"));
+        let place = [self.family, self.table, name];
+        let mut own = sets.filter(|set| ["family", "table", "name"].map(|key| text(set, key)) == place);
+        let lasting = |flags: &Value| {
+            let all = flags.as_array().map_or_else(|| std::slice::from_ref(flags), Vec::as_slice);
+            !all.iter().any(|flag| flag == "dynamic" || flag == "timeout")
+        };
+        let found = own.next().filter(|set| lasting(&set["flags"]));
+        found.map_or_else(|| value.clone(), |set| json!({ "set": set.get("elem").cloned().unwrap_or(json!([])) }))
+    }
+}
+
+/// Reads what a rule asks for; `None` where no packet that is followed fits.
+fn matched(compared: &Value, asked: &Asked, sets: &Sets<'_>, rule: &mut LinuxRule) -> Option<()> {
+    let (left, right) = (&compared["left"], &sets.named(&compared["right"]));
+    let equal = compared["op"] == "==" || compared["op"] == "in";
     let field = |of: &Value| Some((of["protocol"].as_str()?.to_owned(), of["field"].as_str()?.to_owned()));
     // numbers and ranges of protocols and states are not judged
     let texts = |list: &[Value]| list.iter().map(|word| word.as_str().map(str::to_owned)).collect::<Option<Vec<_>>>();
@@ -216,11 +294,18 @@ fn matched(asked: &Value, rule: &mut LinuxRule) -> Option<()> {
     let lacks = |word: &str| words.as_ref().map(|words| !words.iter().any(|known| known == word));
     if let Some((protocol, field)) = left.get("payload").and_then(field) {
         match (protocol.as_str(), field.as_str()) {
-            ("tcp", "dport") if equal => match ports(right) {
+            ("tcp", port) if equal && port == asked.port => match ports(right) {
+                // an empty set
+                Some(ports) if ports.is_empty() => return None,
                 Some(ports) => rule.ports = ports,
                 None => rule.unclear = true,
             },
-            ("ip" | "ip6", "saddr") if equal => match network(right) {
+            // those of clients are high
+            ("tcp", port) if equal && port == asked.other_port => match ports(right) {
+                Some(ports) if ports.iter().all(|[_, last]| *last < 1024) => return None,
+                _ => rule.unclear = true,
+            },
+            ("ip" | "ip6", address) if equal && address == asked.address => match network(right) {
                 Some(network) => *rule = both(rule, &LinuxRule { from: Some(network), ..every() })?,
                 None => rule.unclear = true,
             },
@@ -231,10 +316,10 @@ fn matched(asked: &Value, rule: &mut LinuxRule) -> Option<()> {
         }
         return Some(());
     }
+    let inside = words.as_ref().is_some_and(|words| *words == ["lo"]);
     match (left["meta"]["key"].as_str(), left["ct"]["key"].as_str()) {
-        (Some("iifname" | "iif"), _) if equal && words.as_ref().is_some_and(|words| *words == ["lo"]) => return None,
-        (Some("iifname" | "iif"), _) if asked["op"] == "!=" && words.as_ref().is_some_and(|words| *words == ["lo"]) => {
-        }
+        (Some(card), _) if asked.cards.contains(&card) && equal && inside => return None,
+        (Some(card), _) if asked.cards.contains(&card) && compared["op"] == "!=" && inside => {}
         (Some("l4proto"), _) if equal && lacks("tcp") == Some(true) => return None,
         (Some("l4proto"), _) if equal && lacks("tcp") == Some(false) => {}
         (Some("nfproto"), _) if equal && matches!(right.as_str(), Some("ipv4" | "ipv6")) => {
@@ -242,8 +327,10 @@ fn matched(asked: &Value, rule: &mut LinuxRule) -> Option<()> {
             *rule = both(rule, &LinuxRule { from: Some(all.to_owned()), ..every() })?;
         }
         // what nobody tracks is new to nobody
-        (_, Some("state")) if equal && lacks("new") == Some(true) && lacks("untracked") == Some(true) => return None,
-        (_, Some("state")) if equal && lacks("new") == Some(false) => {}
+        (_, Some("state")) if equal && lacks(asked.state) == Some(true) && lacks("untracked") == Some(true) => {
+            return None;
+        }
+        (_, Some("state")) if equal && lacks(asked.state) == Some(false) => {}
         _ => rule.unclear = true,
     }
     Some(())
@@ -274,161 +361,4 @@ fn network(value: &Value) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use evidence::state::Way;
-
-    fn chain(policy: &str, rules: &[Value]) -> LinuxFirewall {
-        let base = json!({"chain": {"family": "inet", "table": "filter", "name": "input", "type": "filter", "hook": "input",
-            "prio": 0, "policy": policy}});
-        let rules = rules
-            .iter()
-            .map(|expr| json!({"rule": {"family": "inet", "table": "filter", "chain": "input", "expr": expr}}));
-        let all: Vec<Value> = [json!({"metainfo": {}}), base].into_iter().chain(rules).collect();
-        let mut chains = chains(&json!({ "nftables": all }), Kept::Nobody);
-        assert_eq!(chains.len(), 1);
-        chains.remove(0)
-    }
-
-    fn asks(protocol: &str, field: &str, right: &Value) -> Value {
-        json!({"match": {"op": "==", "left": {"payload": {"protocol": protocol, "field": field}}, "right": right}})
-    }
-
-    #[test]
-    fn chains_as_nft_lists_them() {
-        let rdp = |right: Value| asks("tcp", "dport", &right);
-        let (accept, drop) = (json!({"accept": null}), json!({"drop": null}));
-        let known =
-            json!({"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": ["established", "related"]}});
-        let own = json!({"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": "lo"}});
-        let usual = [json!([known, accept]), json!([own, accept]), json!([asks("tcp", "dport", &json!(22)), accept])];
-        let with = |rule: Value| [&usual[..], &[rule]].concat();
-        let shut = [
-            chain("drop", &usual),
-            chain("accept", &[json!([rdp(json!(3389)), {"counter": {"packets": 0, "bytes": 0}}, drop])]),
-            chain("accept", &[json!([rdp(json!({"set": [22, {"range": [3380, 3390]}]})), {"reject": null}])]),
-            chain("drop", &with(json!([asks("udp", "dport", &json!(3389)), accept]))),
-            chain(
-                "accept",
-                &[json!([
-                    {"match": {"op": "!=", "left": {"meta": {"key": "iifname"}}, "right": "lo"}},
-                    rdp(json!(3389)),
-                    drop
-                ])],
-            ),
-        ];
-        let protocols =
-            |right: Value| json!({"match": {"op": "==", "left": {"meta": {"key": "l4proto"}}, "right": right}});
-        for right in [json!({"range": [0, 10]}), json!({"set": [{"range": [1, 6]}, "udp"]}), json!(6)] {
-            assert_eq!(chain("drop", &with(json!([protocols(right), accept]))).way(3389), Way::NotShut);
-        }
-        let untracked = json!({"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": ["untracked"]}});
-        assert_eq!(chain("drop", &with(json!([untracked, accept]))).way(3389), Way::NotShut);
-        let network = json!({"prefix": {"addr": "192.0.2.0", "len": 24}});
-        let open = [
-            chain("accept", &usual),
-            chain("drop", &with(json!([rdp(json!(3389)), accept]))),
-            chain("drop", &with(json!([asks("ip", "saddr", &network), rdp(json!(3389)), accept]))),
-            chain("drop", &with(json!([{"vmap": {"key": {"meta": {"key": "iifname"}}, "data": "@mine"}}]))),
-            chain(
-                "drop",
-                &with(json!([{"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": "eth0"}}, accept])),
-            ),
-        ];
-        let asleep = json!({"nftables": [
-            {"table": {"family": "inet", "name": "filter", "flags": ["dormant"]}},
-            {"chain": {"family": "inet", "table": "filter", "name": "input", "type": "filter", "hook": "input", "prio": 0,
-                "policy": "drop"}},
-        ]});
-        assert!(chains(&asleep, Kept::Nobody).is_empty());
-        assert!(shut.iter().all(|one| matches!(one.way(3389), Way::Shut(_))), "{shut:?}");
-        assert!(open.iter().all(|one| one.way(3389) == Way::NotShut));
-        assert_eq!(open[2].rules.last().unwrap().from.as_deref(), Some("192.0.2.0/24"));
-    }
-
-    fn base(table: &str, name: &str, hook: &str, policy: &str) -> Value {
-        json!({"chain": {"family": "ip", "table": table, "name": name, "type": "filter", "hook": hook, "prio": 0,
-            "policy": policy}})
-    }
-
-    fn rule(table: &str, chain: &str, expr: &Value) -> Value {
-        json!({"rule": {"family": "ip", "table": table, "chain": chain, "expr": expr}})
-    }
-
-    /// Follows chains into which a rule leads, with what that rule asks for.
-    #[test]
-    fn chains_lead_into_others() {
-        let rdp = asks("tcp", "dport", &json!(3389));
-        let from = |right: &str| asks("ip", "saddr", &json!(right));
-        let [to, last] = ["jump", "goto"].map(|word| json!({ word: {"target": "mine"} }));
-        let (accept, drop, back) = (json!({"accept": null}), json!({"drop": null}), json!({"return": null}));
-        let within = |rules: &[(&str, Value)]| {
-            let rules = rules.iter().map(|(chain, expr)| rule("own", chain, expr));
-            let all: Vec<Value> = [base("own", "pre", "prerouting", "accept")].into_iter().chain(rules).collect();
-            chains(&json!({ "nftables": all }), Kept::Nobody).pop()
-        };
-        let shut = within(&[("pre", json!([to])), ("mine", json!([rdp, drop]))]).unwrap();
-        assert!(matches!(shut.way(3389), Way::Shut(_)) && shut.part == "ip own pre");
-        let some = within(&[("pre", json!([from("192.0.2.7"), to])), ("mine", json!([rdp, drop]))]).unwrap();
-        assert!(!some.lets_in(3389, "192.0.2.7") && some.lets_in(3389, "192.0.2.8"));
-        // whoever goes back, or does not, decides about the rest
-        let barred = [("mine", json!([from("192.0.2.7"), back])), ("mine", json!([rdp, drop]))];
-        let but_one = within(&[&[("pre", json!([to]))], &barred[..]].concat()).unwrap();
-        assert_eq!(but_one.way(3389), Way::NotShut);
-        assert!(!but_one.lets_in(3389, "192.0.2.8"));
-        let all_back = [("pre", json!([to])), ("mine", json!([back])), ("mine", json!([rdp, drop]))];
-        assert_eq!(within(&all_back), None);
-        let first = [("pre", json!([last])), ("mine", json!([from("192.0.2.7"), accept])), ("pre", json!([rdp, drop]))];
-        assert_eq!(within(&first).unwrap().rules.len(), 1);
-        let other_port = [("pre", json!([asks("tcp", "dport", &json!(22)), to])), ("mine", json!([rdp, drop]))];
-        assert_eq!(within(&other_port), None);
-        let circle = within(&[("pre", json!([to])), ("mine", json!([to]))]).unwrap();
-        assert!(!circle.lets_in(3389, "192.0.2.8"));
-    }
-
-    /// It may be the network card of a client, or another one.
-    #[test]
-    fn a_chain_of_one_network_card_may_shut_some_out() {
-        let read = |policy: &str, rules: &[Value]| {
-            let base = json!({"chain": {"family": "netdev", "table": "own", "name": "in", "type": "filter", "hook": "ingress",
-                "prio": 0, "dev": "eth0", "policy": policy}});
-            let rules = rules
-                .iter()
-                .map(|expr| json!({"rule": {"family": "netdev", "table": "own", "chain": "in", "expr": expr}}));
-            let all: Vec<Value> = std::iter::once(base).chain(rules).collect();
-            chains(&json!({ "nftables": all }), Kept::Nobody).pop()
-        };
-        let drop = json!([asks("tcp", "dport", &json!(3389)), {"drop": null}]);
-        for told in [read("drop", &[]), read("accept", &[drop])] {
-            let told = told.unwrap();
-            assert!(told.way(3389) == Way::NotShut && !told.lets_in(3389, "192.0.2.7"), "{told:?}");
-        }
-        assert_eq!(
-            read("accept", &[json!([asks("tcp", "dport", &json!(22)), {"drop": null}])])
-                .map(|one| one.lets_in(3389, "192.0.2.7")),
-            Some(true)
-        );
-        assert_eq!(read("accept", &[]), None);
-    }
-
-    #[test]
-    fn chains_of_a_tool_are_read_elsewhere() {
-        let ufw = [
-            base("filter", "INPUT", "input", "drop"),
-            rule("filter", "INPUT", &json!([{"jump": {"target": "ufw-before-input"}}])),
-            rule("filter", "ufw-before-input", &json!([{"xt": null}, {"drop": null}])),
-        ];
-        let read = |more: &[Value], kept| {
-            let all = [&ufw[..], more].concat();
-            chains(&json!({ "nftables": all }), kept)
-        };
-        assert!(read(&[], Kept::Ufw).is_empty() && read(&[], Kept::Nobody).len() == 1);
-        let drop = json!([asks("tcp", "dport", &json!(3389)), {"drop": null}]);
-        let own = read(&[rule("filter", "INPUT", &drop), base("own", "pre", "prerouting", "drop")], Kept::Ufw);
-        let told: Vec<_> = own.iter().map(|one| (one.tool.as_str(), one.part.as_str())).collect();
-        assert_eq!(told, [(IPTABLES, "ip filter INPUT"), (NFTABLES, "ip own pre")]);
-        assert!(own.iter().all(|one| matches!(one.way(3389), Way::Shut(_))));
-        let firewalld = read(&[base("firewalld", "filter_INPUT", "input", "drop")], Kept::Firewalld);
-        assert_eq!(firewalld.len(), 1);
-    }
-}
+mod tests;
