@@ -61,6 +61,7 @@ static ALL: LazyLock<Vec<Message>> =
 
 /// A sentence with an answer of its own, or one that leads to an entry.
 #[derive(Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a statement of its own in the data")]
 pub struct Message {
     /// Its public name, such as `message/xrdp-key-unreadable`; of a lead nothing.
     pub id: Option<String>,
@@ -137,6 +138,7 @@ struct Written {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a statement of its own in the data")]
 struct Own {
     id: String,
     #[serde(default = "own_list")]
