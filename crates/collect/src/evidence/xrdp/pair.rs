@@ -5,6 +5,7 @@
 //! and sends no handshake.
 
 use std::cmp::Reverse;
+use std::ffi::OsStr;
 use std::path::Path;
 
 use evidence::moment::rfc3339;
@@ -129,7 +130,7 @@ pub(in crate::evidence) fn fitting(
 
 /// True if two files have one name, but for its end.
 fn called_alike(one: &str, other: &str) -> bool {
-    let stem = |path: &str| Path::new(path).file_stem().map(|stem| stem.to_ascii_lowercase());
+    let stem = |path: &str| Path::new(path).file_stem().map(OsStr::to_ascii_lowercase);
     stem(one) == stem(other)
 }
 
