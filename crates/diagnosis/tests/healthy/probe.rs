@@ -82,7 +82,7 @@ fn plan(question: Question) -> ConversationPlan {
         request: question
             .request
             .map(|protocols| ConnectionRequest { protocols: Some(protocols), ..ConnectionRequest::default() }),
-        hold: if question.hold { Duration::from_millis(250) } else { Duration::ZERO },
+        hold: question.hold,
         tls: question.tls,
         credssp: question.credssp,
         connection_sequence: question.settings,
