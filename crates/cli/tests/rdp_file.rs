@@ -120,7 +120,7 @@ fn the_user_of_a_file_is_sent_and_leaves_no_trace() {
     let hex = wire::hex::encode(b"alice");
     let written = std::fs::read_to_string(&transcript).unwrap();
     assert!(!json.contains("alice") && !written.contains("alice") && !written.contains(&hex), "{json}\n{written}");
-    cli(&["diagnose", "--rdp", &file("stranger", "bob").path()], 1, "closed as soon as the client speaks");
+    cli(&["diagnose", "--rdp", &file("stranger", "bob").path()], 1, "closed without an answer to the client's request");
 }
 
 /// A second host does not take the place of what was seen of the first.

@@ -9,15 +9,21 @@ use wire::x224::SecurityProtocols;
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
+use crate::stage::x224::by_timer;
 
 pub const CAUSE: Cause = Cause {
     id: "closed-on-negotiation",
-    title: "the connection is closed as soon as the client speaks",
+    title: "the connection is closed without an answer to the client's request",
     stage: Stage::X224,
     severity: Severity::Blocking,
     role: Role::Host,
     codes: &[Symptom::SOCKET_CLOSED],
     proofs: &[
+        Proof {
+            shows: Shows::Presence(Confidence::Likely),
+            needs: &[Need::negotiation(Asked::Everything), Need::HELD_REQUEST],
+            holds: gives_up,
+        },
         Proof {
             // a balancer that wants a token of its own and a gateway that wants a preconnection blob look the same
             shows: Shows::Presence(Confidence::Likely),
@@ -42,8 +48,8 @@ pub const CAUSE: Cause = Cause {
               balancer whose own target is gone or that wants a routing token (loadbalanceinfo) of its own, a \
               security product that blocks this source, or a listener whose service has died. Hyper-V's console \
               (port 2179) and gateways such as Devolutions' want a preconnection blob first (pcb:s: in an .rdp \
-              file), and some balancers know users by their names (mstshash). diagnose --rdp FILE sends what the file has, as the client does. The request was held back once: the connection stays open as long as we say nothing, so it is \
-              the request that is answered with a close.",
+              file), and some balancers know users by their names (mstshash). diagnose --rdp FILE sends what the file has, as the client does. The request was held back once: where the connection then stays open, it is the request that is \
+              answered with a close; where it is closed as late without one, it is a timer of whatever accepts for the host.",
         confirm: "On the host: does the attempt arrive? Event 131 in RdpCoreTS says so. If it does not, something on the way \
                   accepted and closed the connection.",
         command: "Get-WinEvent -MaxEvents 20 -FilterHashtable \
@@ -59,6 +65,25 @@ pub const CAUSE: Cause = Cause {
 
 /// Where Hyper-V serves the consoles of its virtual machines ([MS-RDPEPS]).
 const HYPER_V_CONSOLE: u16 = 2179;
+
+/// Closes by a timer of its own, whether it was asked or not.
+fn gives_up(case: Case<'_>) -> Option<Ground> {
+    let closed = |answer: &X224Answer| matches!(answer, X224Answer::ClosedBeforeRequest(_));
+    let unasked = case.x224().find(|seen| closed(seen.value.1) && by_timer(case, seen.id))?;
+    let asked = case.tries().find(|seen| matches!(seen.value, X224Answer::Closed(_)))?;
+    if !case.tries().all(|seen| !matches!(seen.value, X224Answer::Server(_))) || !by_timer(case, asked.id) {
+        return None;
+    }
+    let took = |id: usize| case.evidence.observations[id - 1].took.unwrap_or_default().as_secs_f64();
+    let told = format!(
+        "{} closes the connection {:.1} s after a request, and {:.1} s after the connection where none was sent: what \
+         accepts gives up after a time of its own, as a proxy or balancer does whose own target is gone",
+        case.label(),
+        took(asked.id),
+        took(unasked.id)
+    );
+    Some(Ground::on(vec![asked.because(told)]))
+}
 
 fn always_closed(case: Case<'_>) -> Option<Ground> {
     let held = case.x224().find(|seen| *seen.value.1 == X224Answer::HeldOpen)?;
@@ -108,7 +133,8 @@ fn always_closed(case: Case<'_>) -> Option<Ground> {
 }
 
 fn closed_unasked(case: Case<'_>) -> Option<Ground> {
-    case.x224().find(|seen| matches!(seen.value.1, X224Answer::ClosedBeforeRequest(_)))?;
+    let closed = |answer: &X224Answer| matches!(answer, X224Answer::ClosedBeforeRequest(_));
+    case.x224().find(|seen| closed(seen.value.1) && !by_timer(case, seen.id))?;
     Some(Ground::nothing())
 }
 
@@ -177,6 +203,19 @@ mod tests {
         later(3450, 6000).check(&CAUSE, Expect::Unknown);
         // a timer that closes whatever is said would have closed later than that
         later(250, 2200).check(&CAUSE, Expect::Unknown);
+    }
+
+    /// A balancer whose target is gone closes three seconds after it accepted, whatever it was told.
+    #[test]
+    fn present_where_a_timer_closes() {
+        let unasked = |milliseconds| {
+            let asked = host("192.0.2.7").accepted().x224(EVERYTHING, CLOSED).took(Duration::from_millis(3200));
+            let closed = X224Answer::ClosedBeforeRequest(End::Fin);
+            asked.x224(EVERYTHING, closed).took(Duration::from_millis(milliseconds))
+        };
+        unasked(3200).check(&CAUSE, Expect::Present(Severity::Blocking, Confidence::Likely));
+        // closed at once where nothing was sent
+        unasked(20).check(&CAUSE, Expect::Absent);
     }
 
     #[test]

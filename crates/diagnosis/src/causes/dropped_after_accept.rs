@@ -1,7 +1,5 @@
 //! `dropped-after-accept`: the connection is accepted and ended before anything was said.
 
-use std::time::Duration;
-
 use evidence::symptom::Symptom;
 use evidence::{Role, Stage};
 use wire::machine::X224Answer;
@@ -9,7 +7,7 @@ use wire::machine::X224Answer;
 use crate::case::{Case, EVERYTHING};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
 use crate::need::{Asked, Need};
-use crate::stage::rung::took;
+use crate::stage::x224::by_timer;
 
 pub const CAUSE: Cause = Cause {
     id: "dropped-after-accept",
@@ -57,9 +55,6 @@ pub const CAUSE: Cause = Cause {
     fixes: &["try-another-client", "restart-services"],
 };
 
-/// Time of a close from which it is a timer's: whoever serves nobody closes at once.
-const TIMER: Duration = Duration::from_secs(1);
-
 /// Ended once while our request went unanswered, and once while we were still silent: two connections, one outcome.
 fn ended_unasked(case: Case<'_>) -> Option<Ground> {
     let asked = case.x224_to(EVERYTHING)?;
@@ -68,18 +63,11 @@ fn ended_unasked(case: Case<'_>) -> Option<Ground> {
     }
     let seen = case.x224().find(|seen| matches!(seen.value.1, X224Answer::ClosedBeforeRequest(_)))?;
     let X224Answer::ClosedBeforeRequest(end) = seen.value.1 else { return None };
-    let text = format!("{} accepted a connection and {} it while we had not said anything", case.label(), end.verb());
-    let mut because = vec![seen.because(text)];
-    let took = |id| took(case, id).unwrap_or_default();
-    if took(seen.id) >= TIMER && took(asked.id) >= TIMER {
-        because.push(asked.because(format!(
-            "the close came {:.1} s after the connection, and {:.1} s after it where a request was sent: something on the \
-             way accepts for a host that it does not reach, and gives up after a time of its own",
-            took(seen.id).as_secs_f64(),
-            took(asked.id).as_secs_f64()
-        )));
+    if by_timer(case, seen.id) {
+        return None;
     }
-    let ground = Ground::on(because);
+    let text = format!("{} accepted a connection and {} it while we had not said anything", case.label(), end.verb());
+    let ground = Ground::on(vec![seen.because(text)]);
     Some(if case.another_address_answers() { ground.severity(Severity::Degrading) } else { ground })
 }
 

@@ -174,6 +174,14 @@ fn hold(case: Case<'_>) -> Duration {
     soonest.saturating_add(HOLD).min(LONGEST_HOLD)
 }
 
+/// Time of a close from which it is a timer's: whoever serves nobody closes at once.
+const TIMER: Duration = Duration::from_secs(1);
+
+/// True if this close came so late that it is a timer's, as of a balancer that looks for its own target in vain.
+pub fn by_timer(case: Case<'_>, id: usize) -> bool {
+    took(case, id).is_some_and(|took| took >= TIMER)
+}
+
 /// True if it closed on a request for everything.
 pub(super) fn closed(case: Case<'_>) -> bool {
     matches!(case.x224_to(EVERYTHING).map(|seen| seen.value), Some(X224Answer::Closed(_)))

@@ -246,12 +246,7 @@ fn redact<'a>(stream: &'a [u8], _: &mut Names) -> (Vec<u8>, &'a [u8]) {
         Framing::NotTpkt => (greeting(stream), &[]),
         Framing::Complete(length) => {
             let (answer, behind) = stream.split_at(length.min(stream.len()));
-            match ServerAnswer::decode(answer) {
-                Ok(read) if speaks_before_tls(&read, behind) => {
-                    ([redacted_answer(answer), masked(behind)].concat(), &[])
-                }
-                _ => (redacted_answer(answer), behind),
-            }
+            (redacted_answer(answer), behind)
         }
     }
 }
