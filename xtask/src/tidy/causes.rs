@@ -4,7 +4,8 @@ use super::{Complaint, File};
 
 const CAUSES: &str = "crates/diagnosis/src/causes/";
 /// Tests of what a kernel does to a path, and of what name servers say.
-const ROWS: [&str; 2] = ["crates/cli/tests/real/path.rs", "crates/cli/tests/real/dns.rs"];
+const ROWS: [&str; 3] =
+    ["crates/cli/tests/real/path.rs", "crates/cli/tests/real/dns.rs", "crates/cli/tests/real/network.rs"];
 const SCENARIOS: &str = "crates/lab/scenarios/";
 /// Text in a cause's file that other files in the folder do not have.
 const DECLARATION: &str = "const CAUSE: Cause";

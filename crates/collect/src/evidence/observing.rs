@@ -47,8 +47,8 @@ impl Gathered {
         self.observe_each(&self.owners(), &self.pieces, evidence, at);
     }
 
-    /// Turns all of it into evidence as [`Gathered::observe`] does, and lets go of each piece as soon as it is observed,
-    /// because many take much memory.
+    /// Turns all of it into evidence as [`Gathered::observe`] does, and lets go of each piece as soon as it is
+    /// observed, because many take much memory.
     pub fn into_evidence(mut self, at: OffsetDateTime) -> Evidence {
         let mut evidence = Evidence::default();
         let owners = self.owners();

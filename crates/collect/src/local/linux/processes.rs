@@ -16,6 +16,8 @@ use crate::evidence::regular;
 const TABLE: u64 = 64 * 1024 * 1024;
 /// Most bytes of a process' name (TASK_COMM_LEN of the kernel is 16).
 const NAME: u64 = 64;
+/// Most bytes of a command line that are looked at; of a longer one nothing is.
+const LINE: u64 = 64 * 1024;
 /// Most bytes of the status of a process.
 const STATUS: u64 = 64 * 1024;
 /// State of a socket that listens (`TCP_LISTEN`).
@@ -95,6 +97,16 @@ fn name(process: &Path) -> Option<String> {
     Some(String::from_utf8_lossy(&text).trim_end_matches('\n').to_owned())
 }
 
+/// True if the process runs a script, whose name the kernel gives to it: `/bin/sh /etc/init.d/xrdp start` is called
+/// `xrdp`, and is none.
+fn is_script(process: &Path) -> bool {
+    let line = bytes(&process.join("cmdline"), LINE).unwrap_or_default();
+    let mut words = line.split(|byte| *byte == 0).map(|word| word.rsplit(|byte| *byte == b'/').next().unwrap_or(word));
+    let (program, script, name) = (words.next(), words.next(), name(process).unwrap_or_default());
+    let called = |word: Option<&[u8]>| word.is_some_and(|word| word.starts_with(name.as_bytes()));
+    !name.is_empty() && called(script) && !called(program)
+}
+
 /// Reads a file of the kernel, which does not say how long it is.
 fn bytes(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
@@ -159,7 +171,7 @@ pub(super) fn names(root: &Path) -> Option<BTreeSet<String>> {
     let own = Status::of(&root.join("proc/self")).depth;
     let here = |process: &Path| {
         let status = Status::of(process);
-        !status.ended && (own.is_none() || status.depth <= own)
+        !status.ended && (own.is_none() || status.depth <= own) && !is_script(process)
     };
     Some(all(root).filter(|(_, process)| here(process)).filter_map(|(_, process)| name(&process)).collect())
 }

@@ -117,6 +117,12 @@ fn services_are_told_where_xrdp_is_installed() {
         root.write("proc/80/status", status);
         assert_eq!(running(&root), [Some(runs), Some(false)], "{status}");
     }
+    // the script that starts it bears its name
+    root.write("proc/80/status", "Name:\txrdp\nState:\tS (sleeping)\nNSpid:\t80\n");
+    for (line, runs) in [("/bin/sh\0/etc/init.d/xrdp\0start\0", false), ("/usr/sbin/xrdp\0--nodaemon\0", true)] {
+        root.write("proc/80/cmdline", line);
+        assert_eq!(running(&root), [Some(runs), Some(false)], "{line}");
+    }
     // an account from which the processes of others are hidden
     fs::remove_file(root.0.join("proc/1/comm")).unwrap();
     assert_eq!(running(&root), [None, None]);
