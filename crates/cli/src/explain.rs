@@ -15,7 +15,10 @@ pub fn run(options: &ExplainOptions) -> anyhow::Result<u8> {
     let question = question(&options.words)?;
     let answer = explain::explain(&question)?;
     let text = match options.format {
-        ExplainFormat::Human => door::text(&human::render(&answer, terminal::style(options.full))),
+        ExplainFormat::Human => {
+            let style = terminal::style(options.full);
+            door::styled(&human::render(&answer, style), style.colour)
+        }
         ExplainFormat::Json => door::json(&(answer.to_json() + "\n")),
     };
     terminal::hand_out(&text)?;

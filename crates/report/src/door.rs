@@ -78,6 +78,11 @@ pub fn text(text: &str) -> Outward {
     replaced(text, instead)
 }
 
+/// Lets words for a terminal out; `colour` where it shows colours.
+pub fn styled(text: &str, colour: bool) -> Outward {
+    Door::Painted.out(text, colour)
+}
+
 /// Returns text as [`text`] does, with the colours of a report as commands of a terminal.
 fn painted(text: &str) -> Outward {
     replaced(text, |letter| {
