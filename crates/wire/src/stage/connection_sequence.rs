@@ -44,15 +44,15 @@ fn begin(plan: &ConversationPlan, outcome: &Outcome, left: &mut Vec<u8>) -> Opti
     })
 }
 
-/// How long we listen whether a server takes back its settings: as long as they took, for it may hold back its next
-/// words until it knows that these came (RFC 9293 section 3.7.4). Bounds of that time; where it would be longer, a
-/// quarter of it has to do.
-const LINGER: (Duration, Duration) = (Duration::from_millis(5), Duration::from_millis(50));
+/// How long we listen whether a server takes back its settings: half as long as they took, for they tell how soon it
+/// does anything, and a quarter where that would be too long. It may hold back its next words until it knows that these
+/// came (RFC 9293 section 3.7.4). Bounds of that time.
+const LINGER: (Duration, Duration) = (Duration::from_millis(2), Duration::from_millis(50));
 
 /// Returns how long we listen behind settings that took this long.
 fn linger(told: Duration) -> Duration {
-    let time = if told > LINGER.1 { told.checked_div(4).unwrap_or_default() } else { told };
-    time.clamp(LINGER.0, LINGER.1)
+    let part = if told > LINGER.1 { 4 } else { 2 };
+    told.checked_div(part).unwrap_or_default().clamp(LINGER.0, LINGER.1)
 }
 
 #[derive(Debug, Default)]
