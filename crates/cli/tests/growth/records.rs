@@ -83,7 +83,7 @@ pub const KINDS: &[Kind] = &[
     },
     Kind { name: "states in a bundle", make: |f, n| bundled(f, &states(f, 100 * n)) },
     Kind { name: "collect: states in a folder", make: |f, n| collect(&states(f, 40 * n)) },
-    Kind { name: ".rdp files in a folder", make: |f, n| inspect(f, rdp_files(f, 40 * n)) },
+    Kind { name: ".rdp files in a folder", make: |f, n| inspect(f, rdp_files(f, 200 * n)) },
     Kind { name: ".rdp files in a bundle", make: |f, n| bundled(f, &rdp_files(f, 40 * n)) },
     Kind {
         name: "files of no kind in a folder",

@@ -138,11 +138,14 @@ pub struct Gathered {
     met: BTreeSet<PathBuf>,
     again: usize,
     room: Room,
+    /// First file that was left out for want of room, and their number.
+    beyond: Option<(PathBuf, usize)>,
     /// Nothing more is read: its [`Reading`] was ended, or is at its bound.
     over: bool,
 }
 
-/// Keeps a piece, if there is room for it; the more there are, the fewer log entries each of them keeps.
+/// Keeps a piece, if there is room for it; the more there are, the fewer log entries each of them keeps. One of which
+/// nothing fits is left out: a note of its own for each of a hundred thousand files would take all room there is.
 fn keep(
     pieces: &mut Vec<(PathBuf, Kind, Piece)>,
     room: &mut Room,
@@ -150,25 +153,34 @@ fn keep(
 ) -> Result<(), String> {
     if let Piece::State(state) = &mut piece {
         if !room.fits(state) {
-            let earlier = pieces.iter_mut().filter_map(|(_, _, piece)| match piece {
+            let shortened = if room.may_shorten() { pieces.as_mut_slice() } else { &mut [] };
+            let earlier = shortened.iter_mut().filter_map(|(_, _, piece)| match piece {
                 Piece::State(state) => Some(&mut **state),
                 Piece::Transcript(_) | Piece::Capture(_) => None,
             });
             room.shrink(&mut earlier.chain([&mut **state]).collect::<Vec<_>>());
+            if state.says_only_what_is_missing() {
+                return Err(no_room(0));
+            }
         }
     } else if !room.takes(stored(&piece).1.len()) {
-        return Err(format!("left out: all that was read before takes more than {ROOM} bytes"));
+        return Err(no_room(0));
     }
     pieces.push((path, kind, piece));
     Ok(())
+}
+
+/// Says why a file was left out, and that as many behind it were.
+fn no_room(behind: usize) -> String {
+    let too = if behind > 0 { format!(", with what {behind} files behind it hold") } else { String::new() };
+    format!("left out{too}: all that was read before takes more than {ROOM} bytes")
 }
 
 /// Reads these files and folders. A named file of no known kind counts as unread; inside folders it is passed over.
 pub fn gather(paths: &[PathBuf]) -> Gathered {
     let mut gathered = Gathered::default();
     Reading::current().within(|| paths.iter().for_each(|path| gathered.path(&native(path), 0)));
-    bound(&mut gathered.unread);
-    gathered.say_once();
+    gathered.close();
     gathered
 }
 
@@ -193,9 +205,17 @@ impl Gathered {
                 state.part = Part::Client;
             }
         }
-        bound(&mut self.unread);
-        self.say_once();
+        self.close();
         self
+    }
+
+    /// Says what was left out, and drops what was said twice.
+    fn close(&mut self) {
+        bound(&mut self.unread);
+        if let Some((first, count)) = self.beyond.take() {
+            self.unread.push((first, no_room(count - 1)));
+        }
+        self.say_once();
     }
 
     /// Drops entries already seen in an earlier file, such as a copy or an overlapping export.
@@ -258,7 +278,6 @@ impl Gathered {
         }
     }
 
-    /// Says which files are of no known kind: nothing follows from them.
     /// Reads a named folder; one with nothing for us in it was probably not meant.
     fn named_folder(&mut self, path: &Path) {
         let found = |gathered: &Self| (gathered.pieces.len(), gathered.unread.len(), gathered.again);
@@ -321,8 +340,8 @@ impl Gathered {
     }
 
     fn keep(&mut self, path: &Path, kind: Kind, piece: Piece) {
-        if let Err(why) = keep(&mut self.pieces, &mut self.room, (path.to_owned(), kind, piece)) {
-            self.unread.push((path.to_owned(), why));
+        if keep(&mut self.pieces, &mut self.room, (path.to_owned(), kind, piece)).is_err() {
+            self.beyond.get_or_insert((path.to_owned(), 0)).1 += 1;
         }
     }
 

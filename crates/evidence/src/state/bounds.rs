@@ -6,7 +6,7 @@
 use super::{EntryCount, LogSpan, State, Unread};
 use crate::section::budget::{Budget, LeftOut};
 use crate::section::logs::{add_missed, left_out, older, unread};
-use crate::section::thing::Turn;
+use crate::section::thing::{Section, Turn};
 
 pub use crate::section::budget::{ENTRIES, KEPT};
 pub use crate::section::newest::{Data, Newest};
@@ -65,6 +65,11 @@ impl Budget {
 }
 
 impl State {
+    /// True if nothing is left of it but what it could not say.
+    pub fn says_only_what_is_missing(&self) -> bool {
+        self.weight() == self.unread.iter().map(Section::weight).sum::<usize>()
+    }
+
     /// Keeps at most this many entries of each kind, the newest, and of everything only what fits into the room.
     fn shrink(&mut self, most: usize, room: usize) {
         let mut filling = Budget::new(room, most);
@@ -107,11 +112,16 @@ impl Room {
         fits
     }
 
+    /// True if the states that are kept already may still be shortened to make room for others.
+    pub fn may_shorten(&self) -> bool {
+        self.most > FEWEST
+    }
+
     /// Shortens all these states so that the last, for which there was no room, fits as well.
     pub fn shrink(&mut self, states: &mut [&mut State]) {
         let Some((last, earlier)) = states.split_last_mut() else { return };
         let mut weight = last.weight();
-        while self.used.saturating_add(weight) > ROOM && self.most > FEWEST {
+        while self.used.saturating_add(weight) > ROOM && self.may_shorten() {
             self.most /= 2;
             for state in earlier.iter_mut() {
                 self.used = self.used.saturating_sub(state.weight());
