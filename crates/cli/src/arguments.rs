@@ -149,6 +149,12 @@ pub struct DiagnoseOptions {
     /// How to print the report
     #[arg(long, value_parser = format(), default_value = formats::ALL[0].id)]
     pub format: &'static Format,
+    /// With --format nagios: WARNING if the certificate expires in fewer days than this
+    #[arg(long, value_name = "DAYS", conflicts_with = "watch")]
+    pub warning: Option<u32>,
+    /// With --format nagios: CRITICAL if the certificate expires in fewer days than this
+    #[arg(long, value_name = "DAYS", conflicts_with = "watch")]
+    pub critical: Option<u32>,
     /// Print the whole report; without it, words for a terminal are one screen (24 lines)
     #[arg(long)]
     pub full: bool,

@@ -25,7 +25,8 @@ pub fn run(options: &DemoOptions) -> anyhow::Result<u8> {
     let (transcript, run) = diagnose::drive(&staged.probe)?;
     terminal::clear_progress();
     let report = diagnosis::diagnose(&observe(&transcript), &staged.probe.context, run);
-    let printed = report_output::print(&report, options.format, options.full, options.save_commands.as_deref(), None)?;
+    let style = terminal::style(options.full);
+    let printed = report_output::print(&report, options.format, style, options.save_commands.as_deref(), None)?;
     let found = report.findings.iter().find(|finding| finding.severity < Severity::Advisory);
     let found = found.map(|finding| finding.cause.as_str());
     let expected = scenario.expect.findings.first().map(String::as_str);

@@ -16,6 +16,7 @@ use evidence::observe::observe;
 use evidence::rdp_file::{RdpFileRecord, RdpSettings, Routing};
 use evidence::target::TargetError;
 use evidence::{ClientProfile, Evidence, ProfileSource, Symptom, Target, TimeSource, events};
+use report::format::{Expiry, Style};
 use time::OffsetDateTime;
 use tokio::task::JoinSet;
 use wire::transcript::Transcript;
@@ -35,14 +36,18 @@ const TRANSCRIPT_LIMIT: u64 = 64 * 1024 * 1024;
 
 /// Runs the command and returns the exit status.
 pub fn run(options: &DiagnoseOptions) -> anyhow::Result<u8> {
+    let expiry = Expiry { warning: options.warning, critical: options.critical };
+    if expiry != Expiry::default() && options.format.status.is_none() {
+        return Err(anyhow!("--warning and --critical belong to --format nagios"));
+    }
     // a transcript that cannot be written must not take the diagnosis with it
     let mut failure = None;
     let error = match diagnosed(options, &mut failure) {
         Ok(mut diagnosis) => {
             report_output::name_files(&mut diagnosis, &options.with, &options.from_client);
             // a survey was asked for, and no screen has room for it
-            let full = options.full || options.thorough;
-            return report_output::print(&diagnosis, options.format, full, options.save_commands.as_deref(), failure);
+            let style = Style { expiry, ..terminal::style(options.full || options.thorough) };
+            return report_output::print(&diagnosis, options.format, style, options.save_commands.as_deref(), failure);
         }
         Err(error) => error,
     };

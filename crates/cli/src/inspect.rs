@@ -13,7 +13,7 @@ use time::OffsetDateTime;
 
 use crate::arguments::InspectOptions;
 use crate::diagnose::{profile, truncated};
-use crate::{reading, report_output, this_computer};
+use crate::{reading, report_output, terminal, this_computer};
 
 /// Runs the command and returns the exit status.
 pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
@@ -57,7 +57,8 @@ pub fn run(options: &InspectOptions) -> anyhow::Result<u8> {
     };
     let mut diagnosis = diagnosis::diagnose(&evidence, &context, Run { interrupted, ..Run::default() });
     report_output::name_files(&mut diagnosis, &options.paths, &options.from_client);
-    report_output::print(&diagnosis, options.format, options.full, options.save_commands.as_deref(), None)
+    let style = terminal::style(options.full);
+    report_output::print(&diagnosis, options.format, style, options.save_commands.as_deref(), None)
 }
 
 /// Finds the target of a transcript among the files.

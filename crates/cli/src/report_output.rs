@@ -21,12 +21,12 @@ const BEGINNING: usize = 256;
 pub fn print(
     diagnosis: &Diagnosis,
     format: &Format,
-    full: bool,
+    style: Style,
     folder: Option<&Path>,
     failure: Option<anyhow::Error>,
 ) -> anyhow::Result<u8> {
     let saved = folder.map(|folder| save(folder, &scripts::all(diagnosis)));
-    let style = Style { saved: matches!(saved, Some(Ok(_))), ..terminal::style(full) };
+    let style = Style { saved: matches!(saved, Some(Ok(_))), ..style };
     terminal::hand_out(&format.print(diagnosis, style))?;
     if let (Some(Ok(count)), Some(folder)) = (&saved, folder) {
         let written = if *count == 1 { "1 script was".to_owned() } else { format!("{count} scripts were") };
@@ -38,7 +38,7 @@ pub fn print(
     }
     match format.status {
         // what its line says of the host and the status have to agree; the failure stands on standard error
-        Some(status) => Ok(status(diagnosis)),
+        Some(status) => Ok(status(diagnosis, style)),
         None if failures.is_empty() => Ok(diagnosis.verdict.status()),
         None => Ok(FAILED),
     }

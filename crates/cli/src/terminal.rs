@@ -51,7 +51,7 @@ pub fn complain(text: &str) {
 pub fn style(full: bool) -> Style {
     let wanted = anstream::AutoStream::choice(&io::stdout()) != anstream::ColorChoice::Never;
     let colour = wanted && (!io::stdout().is_terminal() || obeys());
-    Style { colour, width: columns().unwrap_or(USUAL_WIDTH).min(WIDEST), full, saved: false }
+    Style { colour, width: columns().unwrap_or(USUAL_WIDTH).min(WIDEST), full, ..Style::default() }
 }
 
 /// True unless this is a console of Windows that prints a terminal's commands as they are (before Windows 10), or one

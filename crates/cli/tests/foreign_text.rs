@@ -52,7 +52,7 @@ fn assert_tame(evidence: &Evidence, place: &str) {
     report.files.push(format!("folder/{FOREIGN}"));
     for format in formats::ALL {
         for (colour, full) in [(false, false), (true, true)] {
-            let text = format.print(&report, Style { colour, width: 100, full, saved: false });
+            let text = format.print(&report, Style { colour, width: 100, full, ..Style::default() });
             let text = text.as_str();
             let plain = OWN.iter().fold(text.to_owned(), |text, own| text.replace(own, ""));
             let wild = |letter: char| hidden(letter) && letter != '\n';

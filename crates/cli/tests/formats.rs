@@ -39,6 +39,22 @@ fn nagios_prints_one_line_and_ends_as_plug_ins_do() {
     }
 }
 
+/// The lab's certificate is sound for less than 10,000 days, and for more than none.
+#[test]
+fn nagios_counts_the_days_of_the_certificate_where_they_are_named() {
+    let lab = Lab::start(&Scenario::find("healthy-server-2022").unwrap()).unwrap();
+    let address = lab.addresses()[0].to_string();
+    for (limit, status, start) in [("0", 0, "RDP OK - "), ("10000", 1, "RDP WARNING - ")] {
+        let output = run(&["diagnose", &address, "--format", "nagios", "--warning", limit]);
+        let text = String::from_utf8(output.stdout).unwrap();
+        assert_eq!(output.status.code(), Some(status), "{text}");
+        assert!(text.starts_with(start) && text.trim_end().ends_with(&format!(";{limit}:")), "{text}");
+    }
+    let critical = run(&["diagnose", &address, "--format", "nagios", "--warning", "10000", "--critical", "9999"]);
+    assert_eq!(critical.status.code(), Some(2));
+    assert_eq!(run(&["diagnose", &address, "--warning", "30"]).status.code(), Some(3));
+}
+
 /// A transcript that cannot be written is told on standard error; line and status still agree about the host.
 #[test]
 fn nagios_keeps_its_status_where_a_transcript_cannot_be_written() {

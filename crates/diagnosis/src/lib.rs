@@ -60,6 +60,7 @@ mod watched;
 pub mod xrdp;
 
 // the catalogue of codes and the vocabulary of a report, for those who may not look at evidence
+pub use causes::rdp_file_faults;
 pub use evidence::{Because, ClientProfile, Host, Role, Stage, SubjectId, Symptom, Target, TimeSource};
 pub use evidence::{codes, moment, printable, profile, symptom};
 

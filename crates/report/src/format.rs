@@ -5,7 +5,7 @@ use diagnosis::report::Diagnosis;
 use super::door::{Door, Outward};
 
 /// Appearance of the words.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Style {
     /// True for ANSI colours.
     pub colour: bool,
@@ -15,6 +15,18 @@ pub struct Style {
     pub full: bool,
     /// True if the commands of the report are saved as scripts: a long one is then named and not printed.
     pub saved: bool,
+    /// Days of the certificate below which a plug-in for monitoring warns.
+    pub expiry: Expiry,
+}
+
+/// Days until a certificate expires below which a plug-in for monitoring says WARNING or CRITICAL; without a number it
+/// says nothing of them.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Expiry {
+    /// For WARNING.
+    pub warning: Option<u32>,
+    /// For CRITICAL.
+    pub critical: Option<u32>,
 }
 
 /// Format in which a report is printed.
@@ -29,7 +41,7 @@ pub struct Format {
     /// Door through which every output of this format leaves ([`crate::door`]).
     pub(super) door: Door,
     /// Returns the exit status, where its readers have a convention of their own.
-    pub status: Option<fn(&Diagnosis) -> u8>,
+    pub status: Option<fn(&Diagnosis, Style) -> u8>,
     /// Output and exit status if there is no report; `None` where a complaint on standard error will do.
     pub(super) failure: Option<Failure>,
 }

@@ -78,6 +78,11 @@ impl Paper {
         self.text.push('\n');
     }
 
+    /// Columns of a line; at least 40.
+    pub(crate) fn width(&self) -> usize {
+        self.style.width.max(40)
+    }
+
     /// Marks text as bold.
     pub(crate) fn bold(&self, text: &str) -> String {
         self.paint(BOLD, text)
@@ -90,7 +95,7 @@ impl Paper {
     /// Adds a wrapped paragraph, its first line after `first`, the others indented to match.
     pub(crate) fn wrapped(&mut self, first: &str, text: &str) {
         let indent = first.chars().count();
-        let room = self.style.width.max(40).saturating_sub(indent);
+        let room = self.width().saturating_sub(indent);
         for (number, line) in wrap(text, room).into_iter().enumerate() {
             let lead = if number == 0 { first.to_owned() } else { " ".repeat(indent) };
             self.line(&format!("{lead}{line}"));
@@ -98,7 +103,7 @@ impl Paper {
     }
 
     fn head(&mut self, diagnosis: &Diagnosis) {
-        for line in wrap(&words::title(diagnosis), self.style.width.max(40)) {
+        for line in wrap(&words::title(diagnosis), self.width()) {
             let line = self.paint(BOLD, &line);
             self.line(&line);
         }
@@ -154,7 +159,7 @@ impl Paper {
     }
 
     fn verdict(&mut self, diagnosis: &Diagnosis) {
-        for line in wrap(&words::verdict(diagnosis), self.style.width.max(40)) {
+        for line in wrap(&words::verdict(diagnosis), self.width()) {
             let line = self.toned(&line, screen::tone(diagnosis.verdict));
             self.line(&line);
         }
@@ -336,7 +341,7 @@ impl Paper {
 }
 
 /// Breaks at spaces; a word longer than the room gets a line of its own.
-fn wrap(text: &str, room: usize) -> Vec<String> {
+pub(crate) fn wrap(text: &str, room: usize) -> Vec<String> {
     let mut lines = vec![String::new()];
     for word in text.split_whitespace() {
         let last = lines.last_mut().expect("there is always a line");
@@ -410,7 +415,7 @@ mod tests {
         diagnosis.findings[0].cause = "port-closed".to_owned();
         diagnosis.findings[0].fixes = vec!["flush-dns".to_owned()];
         diagnosis.subjects[0].port = Some(3399);
-        let style = Style { colour: false, width: 80, full: true, saved: false };
+        let style = Style { width: 80, full: true, ..Style::default() };
         let text = render(&diagnosis, style);
         assert!(
             text.contains("LocalPort -eq 3399;") && text.contains("Resolve-DnsName server01.corp.example\n"),
@@ -425,7 +430,7 @@ mod tests {
     #[test]
     fn a_finding_warns_of_the_most_harmful_advice_on_one_line() {
         let diagnosis = super::super::sample::diagnosis("words");
-        let text = render(&diagnosis, Style { colour: false, width: 80, full: true, saved: false });
+        let text = render(&diagnosis, Style { width: 80, full: true, ..Style::default() });
         let warnings: Vec<_> = text.lines().filter(|line| line.starts_with("  beware: ")).collect();
         assert_eq!(warnings, ["  beware: do not rename the MachineKeys folder (rdpdoctor explain c15)"]);
     }

@@ -150,7 +150,7 @@ mod tests {
     use diagnosis::{Because, causes};
 
     fn style(width: usize) -> Style {
-        Style { colour: false, width, full: false, saved: false }
+        Style { width, ..Style::default() }
     }
 
     /// Checks the law of the first screen.

@@ -14,7 +14,7 @@ pub fn rows(text: &str) -> usize {
 
 /// Says what is wrong with the first screen of a report, or `None`.
 pub fn objection(diagnosis: &Diagnosis) -> Option<String> {
-    let style = |saved| Style { colour: false, width: COLUMNS, full: false, saved };
+    let style = |saved| Style { width: COLUMNS, saved, ..Style::default() };
     let text = human::render(diagnosis, style(false));
     let commands: Vec<String> = scripts::all(diagnosis).into_iter().flat_map(|script| script.lines).collect();
     let command = |line: &str| line.strip_prefix("  ").is_some_and(|line| commands.iter().any(|known| known == line));

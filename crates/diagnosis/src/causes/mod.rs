@@ -4,6 +4,8 @@
 
 use crate::cause::Cause;
 
+pub use rdp_file_misconfigured::faults as rdp_file_faults;
+
 // causes: modules
 mod account_disabled;
 mod account_expired;

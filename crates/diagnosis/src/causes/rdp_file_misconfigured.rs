@@ -1,6 +1,6 @@
 //! `rdp-file-misconfigured`: a setting of an `.rdp` file keeps the client from connecting.
 
-use evidence::rdp_file::{GatewayUse, KNOWN, RdpFileRecord, RdpSetting, RdpSettings};
+use evidence::rdp_file::{GatewayUse, KNOWN, RdpFile, RdpFileRecord, RdpSetting, RdpSettings};
 use evidence::state::{LISTENER, POLICY};
 use evidence::target::Target;
 use evidence::{Because, ProfileSource, Role, Stage};
@@ -64,8 +64,31 @@ fn right(case: Case<'_>) -> Option<Ground> {
 }
 
 fn all(case: Case<'_>, seen: Seen<&RdpFileRecord>) -> Vec<Wrong> {
-    let settings = RdpSettings(seen.value);
-    let by_itself = [
+    let mut found: Vec<Wrong> = by_itself(seen.value)
+        .into_iter()
+        .map(|(severity, confidence, text)| {
+            (severity, confidence, seen.because(format!("{}: {text}", seen.value.name)))
+        })
+        .collect();
+    found.extend(nla(case, seen));
+    found
+}
+
+/// Says what is wrong in the text of an `.rdp` file, the worst first, as far as the file alone shows it; nothing of a
+/// text that is none.
+pub fn faults(text: &str) -> Vec<String> {
+    if !RdpFile::recognises(text.as_bytes()) {
+        return Vec::new();
+    }
+    let Ok(file) = RdpFile::parse(text.as_bytes()) else { return Vec::new() };
+    let mut found = by_itself(&RdpFileRecord::of("", &file));
+    found.sort_by_key(|(severity, confidence, _)| (*severity, *confidence));
+    found.into_iter().map(|(.., text)| text).collect()
+}
+
+fn by_itself(record: &RdpFileRecord) -> Vec<Told> {
+    let settings = RdpSettings(record);
+    let rules = [
         address(settings),
         port(settings),
         gateway(settings),
@@ -75,15 +98,7 @@ fn all(case: Case<'_>, seen: Seen<&RdpFileRecord>) -> Vec<Wrong> {
         entra_user(settings),
         negotiation(settings),
     ];
-    let by_itself = by_itself.into_iter().flatten();
-    let told = by_itself.chain(values(settings)).chain(contradictions(seen.value));
-    let mut found: Vec<Wrong> = told
-        .map(|(severity, confidence, text)| {
-            (severity, confidence, seen.because(format!("{}: {text}", seen.value.name)))
-        })
-        .collect();
-    found.extend(nla(case, seen));
-    found
+    rules.into_iter().flatten().chain(values(settings)).chain(contradictions(record)).collect()
 }
 
 type Told = (Severity, Confidence, String);

@@ -162,7 +162,7 @@ fn tail(answer: &Answer, first: &Topic, style: Style) -> Vec<String> {
     if !unknown.is_empty() {
         tail.extend(lines("Not known here: ", &format!("{}.", unknown.join(", ")), style, 1));
     }
-    tail.push("More: the same with --full; an id alone is explained too.".to_owned());
+    tail.extend(lines("", "More: the same with --full; an id alone is explained too.", style, 2));
     tail
 }
 
@@ -175,16 +175,41 @@ mod tests {
     use super::*;
     use crate::explain::explain;
 
-    #[test]
-    fn whatever_is_known_fits_on_a_dozen_lines() {
+    fn ids() -> impl Iterator<Item = String> {
         let ids = diagnosis::codes::all().map(diagnosis::codes::Entry::id);
         let causes = diagnosis::causes::ALL.iter().map(|cause| cause.id.to_owned());
         let fixes = diagnosis::fixes::ALL.iter().map(|fix| fix.id.to_owned());
         let claims = diagnosis::claims::all().iter().map(|claim| claim.id.clone());
         let messages = crate::messages::all().iter().filter_map(|message| message.id.clone());
-        for id in ids.chain(causes).chain(fixes).chain(claims).chain(messages) {
+        ids.chain(causes).chain(fixes).chain(claims).chain(messages)
+    }
+
+    /// Commands and steps stay whole, so that they can be copied, and so does a word that is longer than a line.
+    #[test]
+    fn no_line_of_words_is_wider_than_the_terminal() {
+        let width = 40;
+        for id in ids() {
+            let answer = explain(&id).unwrap();
+            let entries = || answer.topics.iter().flat_map(|topic| &topic.entries);
+            let steps: Vec<&str> = entries().flat_map(|entry| &entry.steps).flat_map(|step| step.lines()).collect();
+            let whole = |line: &str| {
+                entries().flat_map(|entry| &entry.next).any(|next| line.ends_with(next.command.as_str()))
+                    || steps.iter().any(|step| line.trim().ends_with(step.trim()))
+                    || line.rsplit("  ").next().is_some_and(|last| !last.trim().contains(' '))
+            };
+            for full in [false, true] {
+                let text = crate::explain::human::render(&answer, Style { width, full, ..Style::default() });
+                let wide = text.lines().find(|line| line.chars().count() > width && !whole(line));
+                assert_eq!(wide, None, "{id}, full {full}");
+            }
+        }
+    }
+
+    #[test]
+    fn whatever_is_known_fits_on_a_dozen_lines() {
+        for id in ids() {
             for width in [80, 100] {
-                let text = render(&explain(&id).unwrap(), Style { colour: false, width, full: false, saved: false });
+                let text = render(&explain(&id).unwrap(), Style { width, ..Style::default() });
                 assert!(text.lines().count() <= LINES, "{id} at {width}:\n{text}");
                 assert!(text.contains(&id) && text.lines().count() >= 3, "{id}:\n{text}");
             }

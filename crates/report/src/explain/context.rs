@@ -1,6 +1,6 @@
 //! Reads the words beside numbers: which list is meant, which number is the extended one, which is no code at all.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use diagnosis::codes;
 use diagnosis::codes::{Entry, Family, readings};
@@ -282,9 +282,14 @@ pub(super) fn candidates<'a>(read: &'a Read, context: &Context<'_>) -> Vec<Candi
     }
     let mut kept: Vec<Candidate<'a>> = all.iter().filter_map(|number| marked(number, read, context)).collect();
     let beside = |number: &&Number| !number.before.chars().any(char::is_alphanumeric) && read.numbers.len() > 1;
+    let places: HashMap<*const Number, usize> =
+        (0..).zip(&read.numbers).map(|(at, one)| (&raw const *one, at)).collect();
+    let place = |number: &Number| places.get(&(&raw const *number)).copied().unwrap_or_default();
+    let mut held: HashSet<usize> = kept.iter().map(|candidate| place(candidate.number)).collect();
     for number in all.iter().copied().filter(beside) {
-        let held = kept.iter().any(|candidate| std::ptr::eq(candidate.number, number));
-        if !held && (context.few || kept.iter().any(|candidate| follows(candidate.number, number, read))) {
+        let at = place(number);
+        let follows = at.checked_sub(1).is_some_and(|before| held.contains(&before));
+        if (context.few || follows) && held.insert(at) {
             kept.push(plain(number, 60));
         }
     }
@@ -303,9 +308,7 @@ pub(super) fn candidates<'a>(read: &'a Read, context: &Context<'_>) -> Vec<Candi
         all.retain(|number| known(number) && !counted(number) && !bracketed(number));
         kept.extend(all.into_iter().map(|number| plain(number, 50)));
     }
-    let place =
-        |candidate: &Candidate<'_>| read.numbers.iter().position(|number| std::ptr::eq(number, candidate.number));
-    kept.sort_by_key(place);
+    kept.sort_by_key(|candidate| place(candidate.number));
     kept
 }
 
@@ -332,11 +335,6 @@ fn of_freerdp(number: &Number) -> bool {
     !number.hex && number.value >= FREERDP && codes::find("freerdp", number.value).is_some()
 }
 
-/// The second number stands right behind the first.
-fn follows(first: &Number, second: &Number, read: &Read) -> bool {
-    read.numbers.windows(2).any(|two| std::ptr::eq(&raw const two[0], first) && std::ptr::eq(&raw const two[1], second))
-}
-
 fn plain(number: &Number, score: u8) -> Candidate<'_> {
     Candidate { number, score, lists: Vec::new(), only: false }
 }
@@ -353,7 +351,8 @@ fn marked<'a>(number: &'a Number, read: &Read, context: &Context<'_>) -> Option<
     if let Some(found) = of_the_system(number, last, &two) {
         return Some(found);
     }
-    let exit = ["exit code", "exit status", "exited with", "exit value", "status code"].contains(&two.as_str())
+    let exit = ["exit code", "exit status", "exited with", "with status", "exit value"].contains(&two.as_str())
+        || two == "status code" && !number.hex
         || ["exit", "exitcode", "rc", "returned", "returns"].contains(&last)
         || number.line().contains("exit status");
     if context.speaks_of(Numbering::FreeRdp) && of_freerdp(number) {
@@ -377,10 +376,12 @@ fn marked<'a>(number: &'a Number, read: &Read, context: &Context<'_>) -> Option<
     }
     // of the two statuses of event 4625 the second one says why
     if number.value != 0 && SUB_STATUS.iter().any(|label| two == *label || last == *label) {
-        return Some(plain(number, 77));
+        return Some(plain(number, 79));
     }
     if labelled(number) && !result(number) {
-        let dialog = DIALOG.iter().any(|words| number.line().trim_end_matches([' ', ':', '=', '#']).ends_with(words));
+        let line = number.line();
+        let dialog = DIALOG.iter().any(|words| line.trim_end_matches([' ', ':', '=', '#']).ends_with(words))
+            || number.hex && last == "error" && context.about.ours;
         let lists = if dialog { vec!["disconnect", "gateway", "hresult"] } else { Vec::new() };
         let small = !number.hex && number.value < 0x100;
         // in a sentence a small number is an error of whatever wrote it

@@ -5,7 +5,7 @@ use diagnosis::codes::Sureness;
 
 use super::{Answer, Explained, Neighbour, Topic, brief};
 use crate::format::Style;
-use crate::human::Paper;
+use crate::human::{Paper, wrap};
 use crate::words::{STEPS, capital};
 
 /// Causes that are given with their reasons; the others by name only.
@@ -88,8 +88,7 @@ fn full(paper: &mut Paper, topic: &Topic, entry: &Explained) {
     let read = entry.read_as.as_ref().map(|words| format!(", {words}")).unwrap_or_default();
     let number = entry.number.filter(|_| entry.kind == "code").map(|n| decimal(n, &topic.text)).unwrap_or_default();
     let name = entry.name.as_ref().map(|name| format!(", {name}")).unwrap_or_default();
-    let title = paper.bold(&entry.id);
-    paper.line(&format!("{title} ({}{number}{name}{read})", entry.title));
+    titled(paper, entry, &format!("{number}{name}{read}"));
     paper.wrapped("  ", &format!("{}{}.", capital(&entry.meaning), well(entry)));
     if let Some(client) = &entry.client {
         paper.wrapped("  client: ", &format!("{client}."));
@@ -130,6 +129,18 @@ fn full(paper: &mut Paper, topic: &Topic, entry: &Explained) {
         paper.line(&format!("          {}", next.command));
     }
     source(paper, entry);
+}
+
+/// Writes the id, in bold, and what it is.
+fn titled(paper: &mut Paper, entry: &Explained, more: &str) {
+    let text = format!("{} ({}{more})", entry.id, entry.title);
+    for (number, row) in wrap(&text, paper.width() - 4).into_iter().enumerate() {
+        let row = match row.strip_prefix(&entry.id) {
+            Some(behind) if number == 0 => format!("{}{behind}", paper.bold(&entry.id)),
+            _ => format!("    {row}"),
+        };
+        paper.line(&row);
+    }
 }
 
 fn confused(paper: &mut Paper, entry: &Explained) {
@@ -205,7 +216,6 @@ fn short(paper: &mut Paper, entry: &Explained) {
         .map(|shown| format!("; shown in {shown}"))
         .unwrap_or_default();
     let read = entry.read_as.as_ref().map(|words| format!(", {words}")).unwrap_or_default();
-    let title = paper.bold(&entry.id);
-    paper.line(&format!("{title} ({}{read})", entry.title));
+    titled(paper, entry, &read);
     paper.wrapped("  ", &format!("{}{weak}{client}{shown}.", capital(&entry.meaning)));
 }

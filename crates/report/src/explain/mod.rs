@@ -357,10 +357,7 @@ mod tests {
     }
 
     fn words(question: &str, full: bool) -> String {
-        human::render(
-            &explain(question).unwrap(),
-            crate::format::Style { colour: false, width: 100, full, saved: false },
-        )
+        human::render(&explain(question).unwrap(), crate::format::Style { width: 100, full, ..Default::default() })
     }
 
     #[test]
@@ -403,7 +400,7 @@ mod tests {
         #[test]
         fn anything_can_be_asked(text in "(?s).{0,80}") {
             if let Ok(answer) = explain(&text) {
-                let style = crate::format::Style { colour: false, width: 60, full: false, saved: false };
+                let style = crate::format::Style { width: 60, ..Default::default() };
                 let words = human::render(&answer, style);
                 let hidden = |letter: char| letter != '\n' && printable(&letter.to_string()) != letter.to_string();
                 prop_assert!(!words.chars().any(hidden), "{words:?}");

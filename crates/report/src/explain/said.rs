@@ -38,6 +38,15 @@ const MOST: usize = 12;
 /// Programs whose sentences are told by their telling words alone only where the program is named: others say nearly
 /// the same.
 const NAMED: [&str; 7] = ["guacd", "guacamole", "remmina", "rdesktop", "krdc", "krdp", "ironrdp"];
+/// Beginnings of words in the logs of programs, with the program: their lines are near to no sentence of another one.
+const LOGS: [(&str, &str); 6] = [
+    ("xrdp_", "xrdp"),
+    ("libxrdp", "xrdp"),
+    ("sesman_", "xrdp"),
+    ("freerdp_", "freerdp"),
+    ("winpr_", "freerdp"),
+    ("guacd", "guac"),
+];
 /// In a text about another program, sentences of fewer words count for nothing.
 const SURE: usize = 8;
 /// A sentence that was found.
@@ -69,6 +78,10 @@ struct Pattern {
 }
 
 impl Pattern {
+    fn holds(&self, word: &str) -> bool {
+        self.weights.iter().any(|(other, _)| other == word)
+    }
+
     fn weight(&self, word: &str) -> f64 {
         self.weights.iter().find(|(other, _)| other == word).map_or(0.0, |(_, weight)| *weight)
     }
@@ -204,8 +217,21 @@ impl Patterns {
             let programs = &self.all[number].programs;
             programs.is_empty() || programs.iter().any(|program| named.contains(program))
         };
-        let near = shares
-            .filter(|(number, share)| *share >= enough && of_named(*number) && (about.ours || !self.everyday(*number)));
+        let begins = |(begin, _): &&(&str, &str)| words.iter().any(|word| word.starts_with(begin));
+        let log = LOGS.iter().find(begins).map(|(_, program)| *program);
+        let of_log =
+            |number: usize| log.is_none_or(|program| self.all[number].message.program.to_lowercase().contains(program));
+        // somebody else's line has the words of a sentence by chance, and more beside them
+        let nothing_else = |number: usize| {
+            let pattern = &self.all[number];
+            let spoken = words.iter().filter(|word| word.starts_with(char::is_alphabetic));
+            let (own, strange): (Vec<&str>, Vec<&str>) = spoken.partition(|word| pattern.holds(word));
+            strange.len() * 2 <= own.len()
+        };
+        let fits = |number: usize| {
+            of_named(number) && of_log(number) && (about.ours || !self.everyday(number) && nothing_else(number))
+        };
+        let near = shares.filter(|(number, share)| *share >= enough && fits(*number));
         let best = near.max_by(|a, b| {
             let (one, other) = (self.all[a.0].whole, self.all[b.0].whole);
             a.1.total_cmp(&b.1).then(one.total_cmp(&other)).then(b.0.cmp(&a.0))

@@ -11,11 +11,14 @@ use super::said::{FAILS, Said, said};
 use super::tokens::Tokens;
 use super::{DIAGNOSE, Explained, Found, Measurement, Neighbour, Topic, named};
 use crate::messages::{self, Message};
+use crate::words::capital;
 
 /// Score of a sentence of each rank, from 0 to 100.
 const SCORES: [u8; 5] = [0, 34, 56, 78, 88];
 /// How much less a sentence says that was found by its telling words.
 const NEAR: u8 = 10;
+/// Score of a fault in a file that was pasted whole.
+const FILE: u8 = 90;
 /// Score of the number of an update.
 const UPDATE: u8 = 57;
 /// How much of the line in which a sentence stands is repeated.
@@ -35,7 +38,18 @@ pub(super) fn found(question: &str, tokens: &Tokens, about: &About) -> Vec<Found
     }));
     found.extend(begun(tokens).filter(|_| !about.foreign));
     found.extend(function(tokens).filter(|_| about.ours));
+    found.extend(rdp_file(question));
     found
+}
+
+/// What is wrong in a pasted `.rdp` file, by the rules that `inspect` judges it by.
+fn rdp_file(question: &str) -> Option<Found> {
+    let faults = diagnosis::rdp_file_faults(question);
+    let first = faults.first()?;
+    let mut topic = named::topic(first, named::by_exact_id("rdp-file-misconfigured").into_iter().collect());
+    let told = faults.iter().map(|fault| capital(fault)).collect::<Vec<_>>().join(". ");
+    topic.remark = Some(printable(&format!("{told}.")));
+    Some(Found { score: FILE, topic })
 }
 
 /// The first word that begins as the numbers of a message do, and is no number of its own.

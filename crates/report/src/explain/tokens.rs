@@ -4,8 +4,26 @@
 //! another.
 
 /// Two words that others write as one.
-const ONE_WORD: [(&str, &str); 6] =
-    [("user", "name"), ("smart", "card"), ("log", "in"), ("log", "on"), ("sign", "in"), ("time", "out")];
+const ONE_WORD: [(&str, &str); 7] = [
+    ("user", "name"),
+    ("smart", "card"),
+    ("log", "in"),
+    ("log", "on"),
+    ("sign", "in"),
+    ("time", "out"),
+    ("can", "not"),
+];
+/// Words that say what another one says: what one version of a client calls a logon, the next calls a sign-in.
+const SPELT: [(&str, &str); 8] = [
+    ("login", "logon"),
+    ("signin", "logon"),
+    ("cant", "cannot"),
+    ("licence", "license"),
+    ("licences", "licenses"),
+    ("licencing", "licensing"),
+    ("authorised", "authorized"),
+    ("unauthorised", "unauthorized"),
+];
 
 /// The words of a text, each with the line that it stands in.
 #[derive(Debug, Default)]
@@ -55,13 +73,17 @@ impl Tokens {
     fn end(&mut self, start: &mut usize, line: usize) {
         if self.text.len() > *start {
             let ended = &self.text[*start..];
+            let mut line = line;
             // the two stand beside each other in the text
-            if let Some(before) = self.spans.last_mut()
+            if let Some(&before) = self.spans.last()
                 && ONE_WORD.contains(&(&self.text[before.0..before.1], ended))
             {
-                before.1 = self.text.len();
-                *start = self.text.len();
-                return;
+                (*start, line) = (before.0, before.2);
+                self.spans.pop();
+            }
+            if let Some((_, usual)) = SPELT.iter().find(|(word, _)| *word == &self.text[*start..]) {
+                self.text.truncate(*start);
+                self.text.push_str(usual);
             }
             self.spans.push((*start, self.text.len(), line));
             *start = self.text.len();
@@ -141,11 +163,12 @@ mod tests {
 
     #[test]
     fn words_are_alike_however_they_are_written() {
-        assert_eq!(words("Can't connect: REMOTE\n\"Désktop\"!"), ["cant", "connect", "remote", "desktop"]);
-        assert_eq!(words("can\u{2019}t e\u{301}tendu"), ["cant", "etendu"]);
+        assert_eq!(words("Can't connect: REMOTE\n\"Désktop\"!"), ["cannot", "connect", "remote", "desktop"]);
+        assert_eq!(words("can\u{2019}t e\u{301}tendu"), ["cannot", "etendu"]);
         assert_eq!(words("[ERROR] nla_recv_pdu:x"), ["error", "nla_recv_pdu", "x"]);
         assert_eq!(words("内部错误。0x904"), ["内部", "部错", "错误", "0x904"]);
         assert_eq!(words("0x9\u{200b}04"), ["0x904"]);
+        assert_eq!(words("Log in, sign-in, logon; can not"), ["logon", "logon", "logon", "cannot"]);
         assert_eq!(words(""), [""; 0]);
     }
 
