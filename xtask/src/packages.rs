@@ -71,9 +71,21 @@ const PACKAGES: [Package; 34] = [
     package("tshark", "tshark", "an independent reader of captures"),
     package("dnsmasq-base", "dnsmasq", "a real name server in a network of the test's own"),
     package("iproute2", "ip", "makes networks of the test's own"),
-    Package { part: Part::Windows, ..package("rustc-web", windows::RUSTC, "compiles the program for Windows") },
-    Package { part: Part::Windows, ..package("cargo-web", windows::CARGO, "builds the program for Windows") },
-    Package { part: Part::Windows, ..package("rust-web-src", windows::LIBRARY, "Rust's library, built for Windows") },
+    Package {
+        part: Part::Windows,
+        shown: Some(windows::has_compiler),
+        ..package("rustc-web", "", "compiles the program for Windows")
+    },
+    Package {
+        part: Part::Windows,
+        shown: Some(|| windows::has_compiler() && shell::has_program(windows::CARGO)),
+        ..package("cargo-web", "", "builds the program for Windows")
+    },
+    Package {
+        part: Part::Windows,
+        shown: Some(|| windows::has_compiler() && shell::has_program(windows::LIBRARY)),
+        ..package("rust-web-src", "", "Rust's library, built for Windows")
+    },
     Package {
         part: Part::Windows,
         ..package("gcc-mingw-w64-x86-64-win32", windows::LINKER, "links the program for Windows")

@@ -19,6 +19,8 @@ use crate::shell;
 
 pub const RUSTC: &str = "/usr/bin/rustc";
 pub const CARGO: &str = "/usr/bin/cargo";
+/// Oldest Rust with which the project compiles.
+const OLDEST: &str = env!("CARGO_PKG_RUST_VERSION");
 /// File of the library's source.
 pub const LIBRARY: &str = "/usr/lib/rustlib/src/rust/library/std/Cargo.toml";
 /// Beginning of the names of all programs that make programs for Windows.
@@ -95,11 +97,10 @@ fn wrappers(root: &Path, wine: &wine::Wine) -> Result<()> {
 fn toolchain(root: &Path) -> Result<String> {
     let told = shell::capture(rust(root, RUSTC, &["-vV"]))?;
     let sysroot = shell::capture(rust(root, RUSTC, &["--print", "sysroot"]))?;
-    let wanted = oldest(root)?;
-    let release = told.lines().find_map(|line| line.strip_prefix("release: ")).unwrap_or_default();
-    let numbers = |text: &str| -> Vec<u32> { text.split(['.', '-']).map_while(|part| part.parse().ok()).collect() };
-    if numbers(release) < numbers(&wanted) {
-        bail!("{RUSTC} is Rust {release:?}, and the program needs {wanted}: apt-get install rustc-web cargo-web");
+    if !is_new_enough(&told) {
+        bail!(
+            "{RUSTC} is older than Rust {OLDEST}: apt-get update && apt-get install rustc-web cargo-web rust-web-src"
+        );
     }
     if Path::new(sysroot.trim()) != Path::new("/usr") || !Path::new(LIBRARY).is_file() {
         bail!("{RUSTC} is not Debian's own with the sources of its library (sysroot {})", sysroot.trim());
@@ -107,11 +108,18 @@ fn toolchain(root: &Path) -> Result<String> {
     Ok(told.lines().next().unwrap_or_default().to_owned())
 }
 
-/// Reads the oldest Rust with which the project compiles.
-fn oldest(root: &Path) -> Result<String> {
-    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).context("read Cargo.toml")?;
-    let line = manifest.lines().find_map(|line| line.strip_prefix("rust-version = "));
-    Ok(line.context("Cargo.toml has no rust-version")?.trim_matches('"').to_owned())
+/// True for what a compiler that is new enough for the project tells of itself.
+fn is_new_enough(told: &str) -> bool {
+    let release = told.lines().find_map(|line| line.strip_prefix("release: ")).unwrap_or_default();
+    let numbers = |text: &str| -> Vec<u32> { text.split(['.', '-']).map_while(|part| part.parse().ok()).collect() };
+    numbers(release) >= numbers(OLDEST)
+}
+
+/// True if Debian's compiler is there and new enough: Debian 12 came with an older one, which its updates replace. Its
+/// cargo and the sources of its library have to be of the same version.
+pub fn has_compiler() -> bool {
+    let told = Command::new(RUSTC).arg("-vV").output();
+    told.is_ok_and(|told| is_new_enough(&String::from_utf8_lossy(&told.stdout)))
 }
 
 /// Prepares a program of that toolchain. Nothing of the toolchain that runs this task may reach it.
@@ -168,8 +176,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_oldest_rust_is_read() {
-        let root = shell::root().unwrap();
-        assert!(oldest(&root).unwrap().starts_with("1."), "{:?}", oldest(&root));
+    fn an_older_compiler_is_none() {
+        let told = |release: &str| format!("rustc {release}\nbinary: rustc\nrelease: {release}\n");
+        assert!(is_new_enough(&told(OLDEST)) && is_new_enough(&told("1.999.0")));
+        assert!(!is_new_enough(&told("1.85.0")) && !is_new_enough("") && !is_new_enough("release: x"));
     }
 }

@@ -9,7 +9,6 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use evidence::fact::Fact;
 use evidence::moment::rfc3339;
-use evidence::state::{Contents, NO_GLOBALS, XrdpFile};
 use evidence::{Because, Evidence, Role, Stage, SubjectId};
 
 use wire::x224::SecurityProtocols;
@@ -177,24 +176,6 @@ fn fixes(found: &Present<'_>, other_server: bool) -> Vec<String> {
     let seen = found.case.xrdp();
     let (of_xrdp, of_linux) = (seen.is_some(), found.case.is_linux());
     let of_gnome = linux::shows_gnome(found.case, &found.because);
-    let files: Vec<&XrdpFile> = seen.map_or_else(Vec::new, |seen| vec![&seen.value.certificate, &seen.value.key]);
-    let shut: Vec<&&XrdpFile> = files.iter().filter(|file| file.readable == Some(false)).collect();
-    let usable = files.iter().all(|file| file.contents.is_none_or(|contents| contents == Contents::Sound));
-    let swapped = !files.is_empty() && files.iter().all(|file| file.contents == Some(Contents::Counterpart));
-    let fitting = seen.is_some_and(|seen| seen.value.fitting_key.is_some() || seen.value.fitting_certificate.is_some());
-    let headless = seen.is_some_and(|seen| seen.value.lacks.iter().any(|part| part == NO_GLOBALS));
-    let helps = |change: &Change| match change {
-        Change::JoinKeyGroup => usable && !shut.is_empty() && shut.iter().all(|file| file.group.is_some()),
-        Change::ShareKey => usable && !shut.is_empty() && shut.iter().all(|file| file.by_mode_alone),
-        Change::SwapXrdpFiles => swapped,
-        Change::UseFittingFile => fitting,
-        Change::SetXrdp { name: "tls_ciphers", .. } => {
-            !headless && seen.is_some_and(|seen| crate::xrdp::names_no_suite(seen.value))
-        }
-        // there is no place for it
-        Change::SetXrdp { .. } => !headless,
-        _ => true,
-    };
     let fits = |id: &&str| {
         let fix = crate::fixes::find(id);
         let in_vain = |fix: &Fix| by_address && fix.is_about_names() || other && fix.is_of_windows_own();
@@ -205,7 +186,7 @@ fn fixes(found: &Present<'_>, other_server: bool) -> Vec<String> {
             Machine::Gnome => !linux::shows_gnome_of_person(found.case, &found.because),
             _ => (of_linux || other_server) && of_windows(fix),
         };
-        let helpless = |fix: &Fix| of_xrdp && !fix.changes().all(helps);
+        let helpless = |fix: &Fix| of_linux && !linux::helps(found.case, found.cause, &found.because, fix);
         fix.is_none_or(|fix| {
             !(weakens_in_vain(fix) || opens_in_vain(fix) || in_vain(fix) || foreign(fix) || helpless(fix))
         })

@@ -8,6 +8,7 @@
 
 mod files;
 mod firewall;
+mod help;
 #[cfg(test)]
 mod tests;
 
@@ -20,8 +21,9 @@ use evidence::{Because, Fact};
 use crate::case::{Case, Seen};
 use crate::cause::{Cause, Confidence, Ground, Severity};
 use crate::xrdp::{Layer, layer, wanted};
-pub(crate) use files::{expired, mismatched, missing, unreadable, unusable};
+pub(crate) use files::{expired, foreign_key, mismatched, missing, unreadable, unusable};
 pub(crate) use firewall::{may_shut, port, shut};
+pub(crate) use help::helps;
 
 /// Port of RDP, where no other is set.
 const RDP: u16 = 3389;
@@ -74,6 +76,13 @@ impl<'a> Server<'a> {
         match self {
             Self::Xrdp(xrdp) => xrdp.key_matches,
             Self::Gnome(gnome) => gnome.key_matches,
+        }
+    }
+
+    fn signature(self) -> Option<&'a str> {
+        match self {
+            Self::Xrdp(xrdp) => xrdp.signature.as_deref(),
+            Self::Gnome(gnome) => gnome.signature.as_deref(),
         }
     }
 
@@ -136,6 +145,7 @@ const TITLES: &[(&str, &str)] = &[
     ("private-key-unusable", "the server cannot use its private key or its certificate"),
     ("certificate-binding-stale", "the certificate or the private key that the server is to use is not there"),
     ("certificate-key-mismatch", "the server's private key is not that of its certificate"),
+    ("tls-cipher-mismatch", "the key of the server's certificate is of a kind that the client does not take"),
     (
         "server-tls-setup-failed",
         "the list of ciphers in the server's settings names none, so that every handshake fails",

@@ -66,6 +66,7 @@ pub fn xrdp() -> Xrdp {
         not_before: Some(rfc3339(NOW - time::Duration::days(10))),
         not_after: Some(rfc3339(NOW + time::Duration::days(3640))),
         key_matches: Some(true),
+        signature: None,
         fitting_certificate: None,
         fitting_key: None,
     }
@@ -73,7 +74,7 @@ pub fn xrdp() -> Xrdp {
 
 /// GNOME Remote Desktop of a person, switched on, with a certificate and key that it may read.
 pub fn gnome() -> GnomeRemoteDesktop {
-    let Xrdp { certificate, key, subject, not_before, not_after, key_matches, .. } = xrdp();
+    let Xrdp { certificate, key, subject, not_before, not_after, key_matches, signature, .. } = xrdp();
     let (settings, user) = (GSETTINGS.to_owned(), Some("root".to_owned()));
     let enabled = true;
     GnomeRemoteDesktop {
@@ -87,6 +88,8 @@ pub fn gnome() -> GnomeRemoteDesktop {
         not_before,
         not_after,
         key_matches,
+        signature,
+        locked: Vec::new(),
     }
 }
 

@@ -30,7 +30,7 @@ pub use crate::section::credentials::{SavedCredential, TERMSRV};
 pub use crate::section::events::LogEvent;
 pub use crate::section::files::FileVersion;
 pub use crate::section::filters::NetworkFilter;
-pub use crate::section::gnome::{GRD_CONF, GSETTINGS, GnomeRemoteDesktop};
+pub use crate::section::gnome::{GNOME_FILES, GRD_CONF, GSETTINGS, GnomeRemoteDesktop};
 pub use crate::section::key_files::KeyFile;
 pub use crate::section::linux_firewalls::{
     FIREWALLD, Fate, IPTABLES, LinuxFirewall, LinuxRule, NFTABLES, UFW, Way, within,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use diagnosis::fixes::change::{Change, NEW_CERTIFICATE, NEW_GNOME_CERTIFICATE, NEW_GNOME_KEY, NEW_KEY};
 use diagnosis::fixes::{Fix, Given};
 use evidence::lossless;
-use evidence::state::{LinuxFirewall, Xrdp, XrdpFile};
+use evidence::state::{GNOME_FILES, GnomeRemoteDesktop, LinuxFirewall, Xrdp, XrdpFile};
 use thiserror::Error;
 
 use crate::hand::Hand;
@@ -51,8 +51,8 @@ pub enum Unplanned {
 pub enum Server<'a> {
     /// xrdp, with its settings as they were read.
     Xrdp(&'a Xrdp),
-    /// GNOME Remote Desktop of the person who runs this, with the folder of its own files.
-    Gnome(&'a Path),
+    /// GNOME Remote Desktop of the person who runs this, with the folder of its own files and its settings.
+    Gnome(&'a Path, &'a GnomeRemoteDesktop),
 }
 
 /// The server with its machine.
@@ -177,6 +177,11 @@ fn places(
             };
             vec![(Place::Gnome { name: (*name).to_owned() }, text(path))]
         }
+        Change::SwapGnomeFiles => {
+            let Server::Gnome(_, gnome) = patient.server else { return None };
+            let exchanged = GNOME_FILES.into_iter().zip([&gnome.key.path, &gnome.certificate.path]);
+            exchanged.map(|(name, path)| (Place::Gnome { name: name.to_owned() }, text(path))).collect()
+        }
         Change::MakeXrdpCertificate | Change::MakeGnomeCertificate => {
             let new = || patient.new_file();
             vec![
@@ -200,7 +205,7 @@ impl Patient<'_> {
     fn folder(&self) -> &Path {
         match self.server {
             Server::Xrdp(xrdp) => Path::new(&xrdp.file).parent().unwrap_or(Path::new("/")),
-            Server::Gnome(data) => data,
+            Server::Gnome(data, _) => data,
         }
     }
 
@@ -208,7 +213,7 @@ impl Patient<'_> {
     fn reader(&self) -> Option<&str> {
         match self.server {
             Server::Xrdp(xrdp) => xrdp.user.as_deref().filter(|user| *user != "root"),
-            Server::Gnome(_) => None,
+            Server::Gnome(..) => None,
         }
     }
 

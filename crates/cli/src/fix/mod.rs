@@ -74,7 +74,7 @@ fn idle(found: &Found, planned: &Planned, outside: Option<&Probed>) -> u8 {
     match outside.map(|probed| probed.faults.as_deref()) {
         _ if !planned.by_hand.is_empty() => CHANGES,
         // a probe from here passes no firewall
-        Some(Some([])) if found.by_person.is_empty() && found.firewall_unread.is_none() => HEALTHY,
+        Some(Some([])) if found.by_person.is_empty() && !found.may_be_shut() => HEALTHY,
         Some(Some([_, ..])) => CHANGES,
         None if by_files => HEALTHY,
         Some(_) | None => UNDETERMINED,

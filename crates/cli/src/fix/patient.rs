@@ -13,7 +13,7 @@ use diagnosis::diagnose::Run;
 use diagnosis::fixes::{self, Fix, Given};
 use evidence::observe::observe;
 use evidence::printable::printable;
-use evidence::state::{LinuxFirewall, State, XRDP_INI, XRDP_SERVICES, Xrdp, XrdpFile};
+use evidence::state::{IPTABLES, LinuxFirewall, NFTABLES, State, XRDP_INI, XRDP_SERVICES, Xrdp, XrdpFile};
 use evidence::{Evidence, Target};
 use repair::hand::{ByHand, Hand};
 use repair::place::{Held, Place};
@@ -97,6 +97,16 @@ impl Found {
     /// Returns the process of a service that no restart would bring back as it is.
     pub fn started_by_hand(&self, hand: &dyn Hand, service: &str) -> Option<ByHand> {
         hand.by_hand(service).or_else(|| self.other_account.clone().filter(|_| service == "xrdp"))
+    }
+
+    /// True if nobody can tell whether clients get in: the firewall was not read, or a rule of it keeps out whom its words
+    /// do not say, or keeps answers back.
+    pub fn may_be_shut(&self) -> bool {
+        let port = self.server.port();
+        // what somebody has written into the rules of a tool by hand may let them in as well
+        let by_chain = |firewall: &&LinuxFirewall| matches!(firewall.tool.as_str(), NFTABLES | IPTABLES);
+        let unknown = |firewall: &LinuxFirewall| firewall.keeps_unknown_out(port);
+        self.firewall_unread.is_some() || self.firewalls.iter().filter(by_chain).any(unknown)
     }
 
     /// Returns the faults that its files would show after these fixes: one may hide another.
@@ -285,7 +295,7 @@ impl Patient {
         let unread = unseen(&[&server.certificate, &server.key], Vec::new());
         let firewalls = Vec::new();
         let firewall_unread = None;
-        let (server, other_account) = (Server::Gnome, None);
+        let (server, other_account) = (Server::Gnome(Box::new(server)), None);
         Ok(Found {
             server,
             name,
@@ -305,7 +315,7 @@ impl Patient {
     pub fn remedy<'a>(&'a self, found: &'a Found) -> remedy::Patient<'a> {
         let server = match (&found.server, &self.way) {
             (Server::Xrdp(xrdp), _) => remedy::Server::Xrdp(xrdp),
-            (Server::Gnome, Way::Gnome(folder) | Way::Xrdp(folder)) => remedy::Server::Gnome(folder),
+            (Server::Gnome(gnome), Way::Gnome(folder) | Way::Xrdp(folder)) => remedy::Server::Gnome(folder, gnome),
         };
         let (firewalls, port) = (&*found.firewalls, found.server.port());
         remedy::Patient { root: &self.root, server, name: &found.name, origin: &self.origin, firewalls, port }
@@ -320,7 +330,7 @@ impl Patient {
     /// time.
     pub fn probed_anew(&self, server: &Server) -> Option<Probed> {
         let mut probed = self.probed(server)?;
-        let passing = |fault: &String| matches!(server, Server::Gnome) || fault == "port-closed";
+        let passing = |fault: &String| matches!(server, Server::Gnome(_)) || fault == "port-closed";
         for _ in 0..TRIES {
             if !probed.faults.as_ref().is_none_or(|faults| faults.iter().any(passing)) {
                 break;

@@ -7,7 +7,8 @@ use std::time::Duration;
 use collect::local::linux::xrdp_listens;
 use diagnosis::fixes::Fix;
 use diagnosis::fixes::change::Machine;
-use evidence::state::Xrdp;
+use evidence::printable::printable;
+use evidence::state::{GnomeRemoteDesktop, Xrdp};
 
 use super::gnome;
 
@@ -20,8 +21,8 @@ const TAKEN: Duration = Duration::from_secs(1);
 pub enum Server {
     /// Of an xrdp.
     Xrdp(Box<Xrdp>),
-    /// Of a GNOME Remote Desktop: what repairs it asks for none of them.
-    Gnome,
+    /// Of a GNOME Remote Desktop.
+    Gnome(Box<GnomeRemoteDesktop>),
 }
 
 impl Server {
@@ -29,7 +30,15 @@ impl Server {
     pub fn name(&self) -> &'static str {
         match self {
             Self::Xrdp(_) => "xrdp",
-            Self::Gnome => "GNOME Remote Desktop",
+            Self::Gnome(_) => "GNOME Remote Desktop",
+        }
+    }
+
+    /// Returns where its settings are.
+    pub fn settings(&self) -> String {
+        match self {
+            Self::Xrdp(xrdp) => printable(&xrdp.file),
+            Self::Gnome(gnome) => printable(&gnome.settings),
         }
     }
 
@@ -38,7 +47,7 @@ impl Server {
         fix.place.machine
             == match self {
                 Self::Xrdp(_) => Machine::Xrdp,
-                Self::Gnome => Machine::Gnome,
+                Self::Gnome(_) => Machine::Gnome,
             }
     }
 
@@ -59,7 +68,7 @@ impl Server {
                 let listens = xrdp_listens();
                 if listens.is_empty() { diagnosis::xrdp::sockets(xrdp) } else { listens }
             }
-            Self::Gnome => gnome::gnome_port().map(|port| (Ipv4Addr::LOCALHOST, port).into()).into_iter().collect(),
+            Self::Gnome(_) => gnome::gnome_port().map(|port| (Ipv4Addr::LOCALHOST, port).into()).into_iter().collect(),
         };
         // where others come too, before what is for this machine alone
         sockets.sort_by_key(|socket| socket.ip().is_loopback());

@@ -33,7 +33,11 @@ fn seen(found: &Found, outside: Option<&Probed>) -> String {
     let address = found.server.address();
     let port = address.port();
     let usual = if found.server.is_inside_alone() {
-        " It is set to listen for clients on this machine alone (port in [Globals]): nobody else reaches it.".to_owned()
+        format!(
+            " It is set to listen for clients on this machine alone (port in [Globals] of {}): nobody else reaches it. \
+             Where that is not wanted, `port=3389` and a restart of xrdp let others come.",
+            found.server.settings()
+        )
     } else if port == 3389 {
         String::new()
     } else {
@@ -41,7 +45,8 @@ fn seen(found: &Found, outside: Option<&Probed>) -> String {
     };
     match outside.map(|probed| probed.faults.as_deref()) {
         Some(Some([])) => {
-            let rest = if found.by_person.is_empty() { " Nothing to do." } else { "" };
+            let open = found.by_person.is_empty() && !found.may_be_shut();
+            let rest = if open { " Nothing to do." } else { "" };
             format!(", and a probe of port {port} gets through.{rest}{usual}{}", may_be_kept_out(found, port))
         }
         Some(Some(faults)) => {
@@ -64,8 +69,9 @@ fn may_be_kept_out(found: &Found, port: u16) -> String {
     match rules.as_slice() {
         [] => String::new(),
         _ => format!(
-            " But {} may keep some out of that port: a probe from this machine itself passes no firewall.",
-            rules.join(" and ")
+            " But {} may keep some out of that port: a probe from this machine itself passes no firewall.{}",
+            rules.join(" and "),
+            if found.may_be_shut() { " Whether clients get in is not known." } else { "" }
         ),
     }
 }

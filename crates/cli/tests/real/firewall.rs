@@ -183,6 +183,11 @@ fn another_chain_beside_ufw() {
         "$program" undo --yes >/dev/null; [ "$own" = "$(rules)" ]; echo "back=$?"; nft delete table inet pre
         echo "[limit]"; chain ip last input; nft add rule ip last own tcp dport 3389 limit rate over 1/hour burst 1 packets drop
         repair 10.213.9.2; back ip last
+        echo "[answers]"; chain inet back output; nft add rule inet back own oifname != lo tcp sport 3389 drop
+        repair 10.213.9.2; back inet back
+        echo "[policy]"; chain inet back output; nft add rule inet back own tcp dport 3389 accept
+        nft add rule inet back own oifname lo accept
+        nft chain inet back own '{ policy drop ; }'; repair 10.213.9.2; back inet back
         echo "[six]"; chain ip6 last input; nft add rule ip6 last own ip6 saddr fd00::2 drop
         repair 10.213.9.2 fd00::2; back ip6 last
         echo "[four]"; chain ip6 last input; nft add rule ip6 last own ip6 saddr fd00::2 drop
@@ -193,12 +198,15 @@ fn another_chain_beside_ufw() {
     let shut = ["Applied, not yet visible: firewall-blocks-rdp", "fix=2", "met=out"];
     let some = ["chain own of table inet pre may still keep 10.213.9.2 out"];
     let limit = ["chain own of table ip last may still keep 10.213.9.2 out", "Applied, not yet visible", "fix=2"];
+    let back = ["chain own of table inet back may still keep 10.213.9.2 out"];
     let six = ["chain own of table ip6 last may still keep 10.213.9.2, fd00::2 out", "fix=2", "met=in"];
     for (name, lines) in [
         ("some", [&shut[..], &some].concat()),
         ("others", open.to_vec()),
         ("all", [&open[..], &["back=0"]].concat()),
         ("limit", limit.to_vec()),
+        ("answers", [&shut[..], &back].concat()),
+        ("policy", [&shut[..], &back].concat()),
         ("six", six.to_vec()),
         ("four", [&open[..], &["undone=0"]].concat()),
     ] {
@@ -231,14 +239,19 @@ fn rules_that_may_keep_some_out_are_named() {
         told all 'iifname != "lo" tcp dport 3389 drop'
         told card 'iifname "host" tcp dport 3389 drop'
         told range 'tcp dport >= 1024 tcp dport != 8080 iifname "host" drop'
-        told other 'iifname "host" tcp dport 8080 drop'; echo "[]""#;
+        told other 'iifname "host" tcp dport 8080 drop'
+        nft add chain inet own out '{ type filter hook output priority 0 ; }'
+        nft add rule inet own out oifname != lo tcp sport 3389 drop; told answers 'tcp dport 8080 drop'; echo "[]""#;
     let Some(told) = inside(&[WORDS, script].concat()) else { return };
     let may = "chain in of table inet own may keep some out of that port";
+    let back = "chain out of table inet own may keep some out of that port";
+    let unknown = "Whether clients get in is not known.";
     for (name, lines) in [
-        ("all", ["By hand: firewall-blocks-rdp", "fix=1", "met=out"]),
-        ("card", [may, "fix=0", "met=out"]),
-        ("range", [may, "fix=0", "met=out"]),
-        ("other", ["gets through. Nothing to do.", "fix=0", "met=in"]),
+        ("all", ["By hand: firewall-blocks-rdp", "", "fix=1", "met=out"]),
+        ("card", [may, unknown, "fix=2", "met=out"]),
+        ("range", [may, unknown, "fix=2", "met=out"]),
+        ("other", ["gets through. Nothing to do.", "", "fix=0", "met=in"]),
+        ("answers", [back, unknown, "fix=2", "met=out"]),
     ] {
         for line in lines {
             assert!(part(&told, name).contains(line), "{name}: {line:?} is missing: {told}");

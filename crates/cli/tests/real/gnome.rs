@@ -97,6 +97,8 @@ fn inside(script: &str) -> Option<String> {
     let folder = Folder::new();
     certificate::expired(&folder);
     certificate::with_key(&folder, "other", &["rsa:2048"]);
+    certificate::with_key(&folder, "ed25519", &["ed25519"]);
+    certificate::with_key(&folder, "p521", &["ec", "-pkeyopt", "ec_paramgen_curve:secp521r1"]);
     let program = env!("CARGO_BIN_EXE_rdpdoctor");
     let head = format!("export program={program} files={}\n", folder.path().display());
     let tail = "\nINSIDE\nexec dbus-run-session -- bash /run/inside.sh\n";
@@ -112,6 +114,11 @@ fn inside(script: &str) -> Option<String> {
 
 /// Breaks it, and follows it through all steps.
 fn repaired(breaking: &str, cause: &str) {
+    by(breaking, cause, ("make-gnome-certificate", "/gnome-remote-desktop/rdpdoctor-cert.pem"));
+}
+
+/// Breaks it, and follows it through all steps; `set` is what its certificate is set to then.
+fn by(breaking: &str, cause: &str, (fix, set): (&str, &str)) {
     let Some(told) = inside(&format!("{breaking}\n{STEPS}")) else { return };
     let lines = [
         "plan=1",
@@ -119,13 +126,13 @@ fn repaired(breaking: &str, cause: &str) {
         "plan-changed=0",
         &format!("Repaired: {cause}: gone, and a probe gets through"),
         "apply=0",
-        "/gnome-remote-desktop/rdpdoctor-cert.pem",
+        set,
         "wire-after=healthy",
         "client-after=in",
         "plan-after=0",
         "undo=0",
         "differs=0",
-        "make-gnome-certificate: undone",
+        &format!("{fix}: undone"),
     ];
     for line in lines {
         assert!(told.contains(line), "{line:?} is missing: {told}");
@@ -154,6 +161,75 @@ fn a_key_of_another_certificate() {
         grd set-tls-cert $HOME/other.crt; grd set-tls-key $HOME/server.key; grd set-credentials user secret; grd enable
         start; wire wire-before faulty; client client-before out";
     repaired(breaking, "certificate-key-mismatch");
+}
+
+/// Clients keep the certificate that they know.
+#[test]
+fn a_certificate_and_a_key_that_are_exchanged() {
+    let breaking = "give other.crt 644; give other.key 600
+        grd set-tls-cert $HOME/other.key; grd set-tls-key $HOME/other.crt; grd set-credentials user secret; grd enable
+        start; listens 0; client client-before out";
+    by(breaking, "private-key-unusable", ("swap-gnome-files", "'/root/other.crt'"));
+}
+
+/// Measured with version 43.3: with a key on Ed25519 nobody gets in, with one on P-521 only clients of other makes.
+#[test]
+fn a_key_that_clients_of_windows_do_not_take() {
+    for (name, before) in [("ed25519", "out"), ("p521", "in")] {
+        let breaking = format!(
+            "give {name}.crt 644; give {name}.key 600; grd set-tls-cert $HOME/{name}.crt; grd set-tls-key $HOME/{name}.key
+             grd set-credentials user secret; grd enable; start; listens 0; wire wire-before faulty; client client-before {before}"
+        );
+        repaired(&breaking, "tls-cipher-mismatch");
+    }
+}
+
+/// Defaults that the machine has for everybody hold where a person has set nothing, and come back as such.
+#[test]
+fn defaults_of_the_machine_are_overruled_and_come_back() {
+    let breaking = r#"mkdir -p /etc/glib-2.0; mount -t tmpfs rw /etc/glib-2.0; mkdir /etc/glib-2.0/settings
+        give expired.crt 644; give server.key 600
+        printf "[org/gnome/desktop/remote-desktop/rdp]
+tls-cert='/root/expired.crt'
+tls-key='/root/server.key'
+"             >/etc/glib-2.0/settings/defaults
+        grd set-credentials user secret; grd enable; start; listens 0; wire wire-before faulty"#;
+    repaired(breaking, "certificate-expired");
+}
+
+/// Nothing that a person sets has an effect then: the plan is none, and says why.
+#[test]
+fn settings_that_are_locked_are_left_to_whoever_locked_them() {
+    let script = r#"mkdir -p /etc/glib-2.0; mount -t tmpfs rw /etc/glib-2.0; mkdir /etc/glib-2.0/settings
+        give expired.crt 644; give server.key 600
+        printf "[org/gnome/desktop/remote-desktop/rdp]
+tls-cert='/root/expired.crt'
+tls-key='/root/server.key'
+"             >/etc/glib-2.0/settings/defaults
+        grd set-credentials user secret; grd enable; start; listens 0; before=$(hash)
+        "$program" fix --save /run/kept.plan >/dev/null; echo "kept=$?"
+        echo /org/gnome/desktop/remote-desktop/rdp/tls-cert >/etc/glib-2.0/settings/locks
+        "$program" fix; echo "plan=$?"; "$program" fix --apply --yes; echo "apply=$?"
+        "$program" fix --from /run/kept.plan --apply --yes; echo "late=$?"
+        [ "$before" = "$(hash)" ]; echo "changed=$?"; setting tls-cert"#;
+    let Some(told) = inside(script) else { return };
+    let by_hand = "By hand: certificate-expired: the certificate /root/expired.crt was valid until";
+    let lines = [
+        "kept=1",
+        by_hand,
+        "has locked tls-cert (dconf)",
+        "plan=1",
+        "apply=1",
+        // a plan from before: it is written, read back, and taken back
+        "It failed: ",
+        "Everything is as before",
+        "late=1",
+        "changed=0",
+        "'/root/expired.crt'",
+    ];
+    for line in lines {
+        assert!(told.contains(line), "{line:?} is missing: {told}");
+    }
 }
 
 /// Nobody invents a user name or a password; and what is sound or switched off is left alone.

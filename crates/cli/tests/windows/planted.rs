@@ -13,7 +13,6 @@ const LISTENER: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\W
 const ROWS: &str = include_str!("../../../report/data/under-wine.toml");
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
 struct Rows {
     planted: Vec<Row>,
 }

@@ -37,6 +37,22 @@ pub fn observed<'a>(report: &'a Value, fact: &'a str) -> impl Iterator<Item = &'
     all.filter(move |one| one["fact"] == fact).map(|one| &one["value"])
 }
 
+/// Wine has no folder of the machine's keys, makes rights from those of Linux, and has few of the services: with a
+/// listener as Windows has it, nothing of that is taken for a fault. Whether TermService runs there is another matter.
+#[test]
+fn what_wine_lacks_is_no_fault() {
+    let Some(windows) = Program::for_windows() else { return };
+    let mut planted = Planted::new(&windows);
+    planted.number(LISTENER, "PortNumber", 3389);
+    planted.number(LISTENER, "fEnableWinStation", 1);
+    planted.number(LISTENER, "LanAdapter", 0);
+    for part in ["--as-host", "--as-client"] {
+        let report = report(&windows, &[part]);
+        let faults: Vec<&str> = faults(&report).into_iter().filter(|cause| *cause != "service-stopped").collect();
+        assert!(faults.is_empty(), "{part}: {faults:?}");
+    }
+}
+
 /// Planted values are read as another program reads them, also where most of the sources do not answer, and what is
 /// switched off is found. Whether Wine keeps a service running depends on what ran there before: nothing rests on it.
 #[test]

@@ -112,6 +112,8 @@ impl Settings {
             not_before: pair.not_before,
             not_after: pair.not_after,
             key_matches: pair.key_matches,
+            signature: pair.signature,
+            locked: Vec::new(),
         }
     }
 }

@@ -16,7 +16,9 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::Duration;
 
-use evidence::state::{GSETTINGS, GnomeRemoteDesktop, ListeningPort, Service, State, Volume, XRDP_SERVICES};
+use evidence::state::{
+    GNOME_FILES, GSETTINGS, GnomeRemoteDesktop, ListeningPort, Service, State, Volume, XRDP_SERVICES,
+};
 
 use super::{PATIENCE, Source, all, unread};
 use crate::evidence::xrdp::reach;
@@ -285,9 +287,19 @@ fn person(host: &Host) -> io::Result<Option<GnomeRemoteDesktop>> {
         Ok(text) => {
             let machine = host.machine();
             let user = machine.account_name(host.uid);
-            Ok(gnome::of_person(&String::from_utf8_lossy(&text), &machine, user.as_deref()))
+            let found = gnome::of_person(&String::from_utf8_lossy(&text), &machine, user.as_deref());
+            Ok(found.map(|found| GnomeRemoteDesktop { locked: locked(), ..found }))
         }
     }
+}
+
+/// Asks GSettings which settings for its files this person cannot set; where it does not tell, none is known to be one.
+fn locked() -> Vec<String> {
+    let fixed = |name: &&str| {
+        let told = printed(Command::new("gsettings").args(["writable", gnome::RDP_SCHEMA, name]));
+        told.is_ok_and(|text| text.trim_ascii() == b"false")
+    };
+    GNOME_FILES.into_iter().filter(fixed).map(str::to_owned).collect()
 }
 
 /// Reads the settings of the person who runs the program.

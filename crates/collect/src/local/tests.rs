@@ -152,6 +152,16 @@ fn what_may_not_be_read_is_not_absent() {
     assert!(!found(&state, CRYPTOGRAPHY).unwrap().exists);
 }
 
+/// Wine calls everybody an administrator: what is refused is told all the same, and counts as nothing that is absent.
+#[test]
+fn an_administrator_who_is_refused_is_told_of_it() {
+    let state = state(Recorded { refused: vec![LISTENER, CRYPTOGRAPHY], elevated: true, ..machine() });
+    assert_eq!(told(&state, "some of this computer"), None);
+    for place in [LISTENER, CRYPTOGRAPHY] {
+        assert_eq!((found(&state, place), told(&state, place)), (None, Some("access denied")));
+    }
+}
+
 #[test]
 fn a_certificate_that_cannot_be_read_leaves_its_store_unread() {
     let broken = (format!(r"{STORE_MY}\{}", "AB".repeat(20)), Values::new());

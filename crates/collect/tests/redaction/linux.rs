@@ -30,6 +30,7 @@ pub fn xrdp() -> Xrdp {
         not_before: Some("2026-01-01T00:00:00Z".to_owned()),
         not_after: Some("2027-01-01T00:00:00Z".to_owned()),
         key_matches: Some(true),
+        signature: Some("srv".to_owned()),
         fitting_certificate: Some("/srv/srv.pem".to_owned()),
         fitting_key: Some("/srv/srv.pem".to_owned()),
     }
@@ -41,7 +42,7 @@ pub fn listening() -> ListeningPort {
 }
 
 pub fn gnome() -> GnomeRemoteDesktop {
-    let Xrdp { certificate, key, subject, not_before, not_after, key_matches, user, .. } = xrdp();
+    let Xrdp { certificate, key, subject, not_before, not_after, key_matches, signature, user, .. } = xrdp();
     GnomeRemoteDesktop {
         settings: "/srv/grd.conf".to_owned(),
         enabled: true,
@@ -53,6 +54,8 @@ pub fn gnome() -> GnomeRemoteDesktop {
         not_before,
         not_after,
         key_matches,
+        signature,
+        locked: vec!["srv".to_owned()],
     }
 }
 

@@ -115,6 +115,7 @@ pub const CAUSE: Cause = Cause {
         "swap-xrdp-files",
         "use-fitting-xrdp-file",
         "make-xrdp-certificate",
+        "swap-gnome-files",
         "make-gnome-certificate",
     ],
 };

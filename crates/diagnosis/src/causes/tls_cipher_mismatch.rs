@@ -11,6 +11,7 @@ use wire::tls::{Alert, TlsOffer, suite};
 use crate::as_client::{as_offered, client_offer, has_large_hello, taken_alike, taken_as_client, tolerates_newest};
 use crate::case::{Case, NEAR, Seen};
 use crate::cause::{Cause, Confidence, Ground, Page, Proof, Severity, Shows};
+use crate::linux;
 use crate::need::Need;
 use crate::stage::tls::refused_with;
 use crate::tries::{steady, varied};
@@ -45,6 +46,7 @@ pub const CAUSE: Cause = Cause {
             needs: &[Need::handshake(TlsOffer::MODERN), Need::HOST_LOG],
             holds: logged,
         },
+        Proof { shows: Shows::Presence(Confidence::Likely), needs: &[Need::LINUX], holds: linux::foreign_key },
         Proof { shows: Shows::Absence, needs: &[Need::CLIENT_SUITES], holds: all_common },
     ],
     explains: &[],
@@ -67,7 +69,7 @@ pub const CAUSE: Cause = Cause {
             "Microsoft: Manage Transport Layer Security (SSL Cipher Suite Order)",
         ],
     },
-    fixes: &["reset-cipher-order"],
+    fixes: &["reset-cipher-order", "make-xrdp-certificate", "make-gnome-certificate"],
 };
 
 /// A wide hello is accepted, and one with only the client's own suites is not.

@@ -144,10 +144,13 @@ pub fn apply(change: &Change, given: &Given, state: &mut State) -> Undo {
                 }
             }
         }),
-        Change::SwapXrdpFiles => xrdp(state, &mut before, swap),
+        Change::SwapXrdpFiles => xrdp(state, &mut before, |xrdp| swap(&mut xrdp.certificate, &mut xrdp.key)),
         Change::UseFittingFile => xrdp(state, &mut before, use_fitting),
         Change::OpenLinuxFirewall => open_linux(given, state, &mut before),
-        Change::SetGnome { name, value } => gnome(name, value, state, &mut before),
+        Change::SetGnome { name, value } => {
+            gnome(state, &mut before, |gnome| set_gnome(name, value, gnome));
+        }
+        Change::SwapGnomeFiles => gnome(state, &mut before, |gnome| swap(&mut gnome.certificate, &mut gnome.key)),
         // no state records them
         Change::ForgetNames
         | Change::RestartUnit(_)
@@ -350,27 +353,31 @@ fn made(path: &str) -> XrdpFile {
 }
 
 /// Changes every GNOME Remote Desktop.
-fn gnome(name: &str, value: &str, state: &mut State, before: &mut Vec<Before>) {
+fn gnome(state: &mut State, before: &mut Vec<Before>, change: impl Fn(&mut GnomeRemoteDesktop)) {
     for (at, gnome) in state.gnome.iter_mut().enumerate() {
         let was = gnome.clone();
-        match name {
-            "tls-cert" => {
-                gnome.certificate = made(value);
-                (gnome.not_before, gnome.not_after, gnome.key_matches) = (None, None, None);
-            }
-            "tls-key" => gnome.key = made(value),
-            _ => {}
-        }
+        change(gnome);
         if *gnome != was {
             before.push(Before::Gnome(at, was));
         }
     }
 }
 
+fn set_gnome(name: &str, value: &str, gnome: &mut GnomeRemoteDesktop) {
+    match name {
+        "tls-cert" => {
+            gnome.certificate = made(value);
+            (gnome.not_before, gnome.not_after, gnome.key_matches, gnome.signature) = (None, None, None, None);
+        }
+        "tls-key" => gnome.key = made(value),
+        _ => {}
+    }
+}
+
 /// Exchanges the files: each then holds what the other setting asks for. Whether the two belong together is read anew.
-fn swap(xrdp: &mut Xrdp) {
-    std::mem::swap(&mut xrdp.certificate, &mut xrdp.key);
-    for file in [&mut xrdp.certificate, &mut xrdp.key] {
+fn swap(certificate: &mut XrdpFile, key: &mut XrdpFile) {
+    std::mem::swap(certificate, key);
+    for file in [certificate, key] {
         if file.contents == Some(Contents::Counterpart) {
             file.contents = Some(Contents::Sound);
         }
@@ -388,7 +395,7 @@ fn use_fitting(xrdp: &mut Xrdp) {
     }
     if let Some(path) = certificate {
         xrdp.certificate = made(&path);
-        (xrdp.not_before, xrdp.not_after) = (None, None);
+        (xrdp.not_before, xrdp.not_after, xrdp.signature) = (None, None, None);
     }
 }
 
@@ -401,7 +408,7 @@ fn set_xrdp(name: &str, value: &str, xrdp: &mut Xrdp) {
         "security_layer" => xrdp.security_layer = Some(value.to_owned()),
         "certificate" => {
             xrdp.certificate = made(value);
-            (xrdp.not_before, xrdp.not_after, xrdp.key_matches) = (None, None, None);
+            (xrdp.not_before, xrdp.not_after, xrdp.key_matches, xrdp.signature) = (None, None, None, None);
         }
         "key_file" => xrdp.key = made(value),
         _ => {}

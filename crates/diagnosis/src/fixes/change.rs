@@ -209,6 +209,8 @@ pub enum Change {
         /// The value that it is to have.
         value: &'static str,
     },
+    /// Exchanges the paths of GNOME Remote Desktop's certificate and key.
+    SwapGnomeFiles,
     /// Makes a new key ([`NEW_GNOME_KEY`]) and its certificate ([`NEW_GNOME_CERTIFICATE`]), which vouches for itself.
     MakeGnomeCertificate,
     /// Switches GNOME Remote Desktop off and on again, if it is on: it looks for its certificate when it is switched
@@ -375,6 +377,7 @@ impl Change {
             | Self::SignRdpFile
             | Self::Run(_)
             | Self::SetGnome { .. }
+            | Self::SwapGnomeFiles
             | Self::MakeGnomeCertificate
             | Self::RestartGnome => false,
             _ => true,

@@ -65,6 +65,7 @@ mod set_xrdp_tls_versions;
 mod share_key_with_xrdp;
 mod sign_rdp_file;
 mod start_services;
+mod swap_gnome_files;
 mod swap_xrdp_files;
 mod try_another_client;
 mod upgrade_edition;
@@ -204,6 +205,7 @@ pub const ALL: &[&Fix] = &[
     &set_xrdp_tls_versions::FIX,
     &share_key_with_xrdp::FIX,
     &swap_xrdp_files::FIX,
+    &swap_gnome_files::FIX,
     &use_fitting_xrdp_file::FIX,
     &sign_rdp_file::FIX,
     &start_services::FIX,

@@ -122,6 +122,7 @@ fn command(change: &Change, short: Option<&str>) -> String {
         | Change::OpenLinuxFirewall
         | Change::MakeXrdpCertificate
         | Change::SetGnome { .. }
+        | Change::SwapGnomeFiles
         | Change::MakeGnomeCertificate
         | Change::RestartGnome
         | Change::RestartUnit(_) => shell::command(change),

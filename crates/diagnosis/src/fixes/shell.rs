@@ -38,6 +38,10 @@ pub(super) fn command(change: &Change) -> String {
              source address=\"{addresses}\" port port=\"{port}\" protocol=\"tcp\" accept'; done; else nft list ruleset; fi"
             .to_owned(),
         Change::SetGnome { name, value } => format!("grdctl rdp set-{name} {value}"),
+        Change::SwapGnomeFiles => "of() { gsettings get org.gnome.desktop.remote-desktop.rdp \"$1\" | \
+             sed -E \"s/^'(.*)'$/\\1/\"; }; c=$(of tls-cert); k=$(of tls-key); \
+             grdctl rdp set-tls-cert \"$k\"; grdctl rdp set-tls-key \"$c\""
+            .to_owned(),
         Change::MakeGnomeCertificate => format!(
             "umask 077; openssl req -x509 -newkey rsa:2048 -nodes -days 825 -subj \"/CN=$(hostname)\" -addext \"subjectAltName=DNS:$(hostname)\" \
              -keyout {NEW_GNOME_KEY} \

@@ -4,8 +4,10 @@ use evidence::Because;
 use evidence::moment::{moment, rfc3339};
 use evidence::printable::printable;
 use evidence::state::{Contents, XrdpFile, is_put_aside};
+use wire::tls::{group, signature};
 
 use super::{GNOME_PROCESS, Server, holder, runs, servers};
+use crate::as_client::taken_as_client;
 use crate::case::{Case, Seen};
 use crate::cause::{Confidence, Ground};
 use crate::stage::tls::uses_key;
@@ -101,11 +103,48 @@ pub(crate) fn expired(case: Case<'_>) -> Option<Ground> {
     })
 }
 
+/// The key of the certificate makes one kind of signature alone, which the client does not take. In TLS 1.2 a key signs
+/// with any hash, but on a curve that both have.
+pub(crate) fn foreign_key(case: Case<'_>) -> Option<Ground> {
+    if case.at_addresses().any(|at| taken_as_client(at).is_some()) {
+        return None;
+    }
+    let profile = &case.context.profile;
+    servers(case).filter(|seen| seen.value.uses_certificate()).find_map(|seen| {
+        let name = seen.value.signature()?;
+        let code = signature::code(name).filter(|code| !profile.signatures.contains(*code))?;
+        let curve = name.strip_prefix("ecdsa_").and_then(|rest| group::code(rest.split_once('_')?.0));
+        if curve.is_some_and(|curve| profile.groups.contains(curve)) {
+            return None;
+        }
+        let [(_, certificate), _] = seen.value.files();
+        let text = format!(
+            "the key of the certificate {} signs as {} alone, which {} does not take",
+            printable(&certificate.path),
+            signature::name(code).unwrap_or_default(),
+            profile.name
+        );
+        Some(Ground::on(reasons(&seen, text)))
+    })
+}
+
 /// Adds to what is wrong with its files why xrdp takes these and not those that its settings most likely mean, and
 /// whether a file that fits is one that somebody put aside.
 fn reasons(seen: &Seen<Server<'_>>, text: String) -> Vec<Because> {
     let mut reasons = vec![seen.because(text)];
-    let Server::Xrdp(xrdp) = seen.value else { return reasons };
+    let xrdp = match seen.value {
+        Server::Xrdp(xrdp) => xrdp,
+        Server::Gnome(gnome) => {
+            let names = gnome.locked.iter().map(|name| printable(name)).collect::<Vec<_>>().join(" and ");
+            reasons.extend((!names.is_empty()).then(|| {
+                seen.because(format!(
+                    "whoever administers the machine has locked {names} (dconf): what a person or grdctl sets there has no \
+                     effect"
+                ))
+            }));
+            return reasons;
+        }
+    };
     for (name, file) in [("certificate", &xrdp.certificate), ("key_file", &xrdp.key)] {
         let Some(text) = file.instead_of.as_deref().map(printable) else { continue };
         reasons.push(seen.because(match (file.path.as_str(), text.starts_with(['"', '\''])) {

@@ -253,3 +253,48 @@ fn of_linux_nobody_asks_for_what_windows_has() {
     };
     assert!(asks(&machine()) && !asks(&with(|_| {})));
 }
+
+#[test]
+fn a_key_of_a_kind_that_the_client_does_not_take() {
+    let likely = || Expect::Present(Severity::Blocking, Confidence::Likely);
+    let signs = |name: &'static str| move |xrdp: &mut Xrdp| xrdp.signature = Some(name.to_owned());
+    for name in ["ed25519", "ed448", "ecdsa_secp521r1_sha512"] {
+        check(&with(signs(name)), "tls-cipher-mismatch", likely());
+        check(&gnome_with(|gnome| gnome.signature = Some(name.to_owned())), "tls-cipher-mismatch", likely());
+    }
+    for sound in ["ecdsa_secp256r1_sha256", "ecdsa_secp384r1_sha384", "nothing that is known"] {
+        check(&with(signs(sound)), "tls-cipher-mismatch", Expect::Unknown);
+    }
+    // OpenSSL has both, and Standard RDP Security needs no certificate
+    check(&with(signs("ed25519")).profile("freerdp3"), "tls-cipher-mismatch", Expect::Unknown);
+    let plain = |xrdp: &mut Xrdp| {
+        (xrdp.signature, xrdp.security_layer) = (Some("ed25519".to_owned()), Some("rdp".to_owned()));
+    };
+    check(&with(plain), "tls-cipher-mismatch", Expect::Unknown);
+    let told = with(signs("ed25519")).diagnose();
+    let found = &told.findings[0];
+    assert_eq!(found.fixes, ["make-xrdp-certificate"]);
+    assert!(found.because[0].text.contains("signs as ed25519 alone, which a current mstsc"), "{found:?}");
+    let desktop = gnome_with(|gnome| gnome.signature = Some("ed25519".to_owned())).diagnose();
+    assert_eq!(desktop.findings[0].fixes, ["make-gnome-certificate"]);
+}
+
+#[test]
+fn what_gnome_has_exchanged_is_exchanged_and_what_is_locked_is_left_alone() {
+    let swapped = |gnome: &mut GnomeRemoteDesktop| {
+        for file in [&mut gnome.certificate, &mut gnome.key] {
+            file.contents = Some(Contents::Counterpart);
+        }
+    };
+    let told = gnome_with(swapped).diagnose();
+    assert_eq!(told.findings[0].fixes, ["swap-gnome-files", "make-gnome-certificate"]);
+    let empty = gnome_with(|gnome| gnome.key.contents = Some(Contents::Empty)).diagnose();
+    assert_eq!(empty.findings[0].fixes, ["make-gnome-certificate"]);
+    let locked = gnome_with(|gnome| {
+        swapped(gnome);
+        gnome.locked = vec!["tls-cert".to_owned()];
+    });
+    let told = locked.diagnose();
+    assert!(told.findings[0].fixes.is_empty(), "{:?}", told.findings[0]);
+    assert!(told.findings[0].because[1].text.contains("has locked tls-cert (dconf)"), "{:?}", told.findings[0]);
+}

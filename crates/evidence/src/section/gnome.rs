@@ -6,7 +6,7 @@ use wire::redaction::Names;
 
 use super::logs::LogSpan;
 use super::thing::{Count, Section};
-use super::xrdp::{XrdpFile, account};
+use super::xrdp::{XrdpFile, account, registered};
 use crate::redaction::{common_name, date, kept};
 
 /// Settings of a GNOME Remote Desktop, and what they lead to. Of its credentials and of the key itself nothing is
@@ -39,10 +39,20 @@ pub struct GnomeRemoteDesktop {
     /// True if the key is that of the certificate; null where that could not be told.
     #[serde(default)]
     pub key_matches: Option<bool>,
+    /// Signature algorithm of TLS that is the only one of the certificate's key, as in [`Xrdp::signature`].
+    ///
+    /// [`Xrdp::signature`]: super::xrdp::Xrdp::signature
+    #[serde(default)]
+    pub signature: Option<String>,
+    /// Settings that are locked for everybody on the machine (dconf), so that nothing a person sets has an effect.
+    #[serde(default)]
+    pub locked: Vec<String>,
 }
 
 /// Name of the settings of a person.
 pub const GSETTINGS: &str = "gsettings";
+/// Settings of a person that name its files.
+pub const GNOME_FILES: [&str; 2] = ["tls-cert", "tls-key"];
 /// Settings of the machine's own service (remote login, GNOME 46 and newer).
 pub const GRD_CONF: &str = "/etc/gnome-remote-desktop/grd.conf";
 
@@ -53,8 +63,20 @@ impl Section for GnomeRemoteDesktop {
         Some(Count::Things(["configuration of GNOME Remote Desktop", "configurations of GNOME Remote Desktop"]));
 
     fn renamed(&self, names: &mut Names, _: &[LogSpan]) -> Self {
-        let Self { settings, enabled, port, user, certificate, key, subject, not_before, not_after, key_matches } =
-            self;
+        let Self {
+            settings,
+            enabled,
+            port,
+            user,
+            certificate,
+            key,
+            subject,
+            not_before,
+            not_after,
+            key_matches,
+            signature,
+            locked,
+        } = self;
         Self {
             settings: kept(&[GSETTINGS, GRD_CONF], settings),
             enabled: *enabled,
@@ -66,6 +88,8 @@ impl Section for GnomeRemoteDesktop {
             not_before: not_before.as_deref().map(date),
             not_after: not_after.as_deref().map(date),
             key_matches: *key_matches,
+            signature: signature.as_deref().map(registered),
+            locked: locked.iter().map(|name| kept(&GNOME_FILES, name)).collect(),
         }
     }
 }

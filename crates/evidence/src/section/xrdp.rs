@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use wire::redaction::Names;
+use wire::tls::signature;
 
 use super::logs::LogSpan;
 use super::thing::{Count, Section};
@@ -51,6 +52,10 @@ pub struct Xrdp {
     /// True if the key is that of the certificate; null where that could not be told.
     #[serde(default)]
     pub key_matches: Option<bool>,
+    /// Signature algorithm of TLS that is the only one of the certificate's key, by its registered name; null where
+    /// there are several, as of RSA, or it could not be read.
+    #[serde(default)]
+    pub signature: Option<String>,
     /// Path of another certificate that the account may read and that is one of the key, where the one that is set is
     /// not; or of the one that the setting most likely means, where [`XrdpFile::instead_of`] has it. Null where there
     /// is none.
@@ -161,6 +166,7 @@ impl Section for Xrdp {
             not_before,
             not_after,
             key_matches,
+            signature,
             fitting_certificate,
             fitting_key,
         } = self;
@@ -180,6 +186,7 @@ impl Section for Xrdp {
             not_before: not_before.as_deref().map(date),
             not_after: not_after.as_deref().map(date),
             key_matches: *key_matches,
+            signature: signature.as_deref().map(registered),
             fitting_certificate: fitting_certificate.as_deref().map(|path| kept(FILES, path)),
             fitting_key: fitting_key.as_deref().map(|path| kept(FILES, path)),
         }
@@ -201,6 +208,11 @@ impl XrdpFile {
             mode: *mode,
         }
     }
+}
+
+/// Keeps the name of a signature algorithm that is registered.
+pub(super) fn registered(name: &str) -> String {
+    if signature::code(name).is_some() { name.to_owned() } else { REDACTED.to_owned() }
 }
 
 /// Keeps an account that is on many machines.

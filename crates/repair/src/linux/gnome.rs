@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use evidence::state::GNOME_FILES;
+
 use super::Patience;
 use super::program::{reached, told};
 use crate::hand::{Failed, Unread};
@@ -10,20 +12,22 @@ use crate::place::Held;
 /// Schema of its settings for RDP.
 const SCHEMA: &str = "org.gnome.desktop.remote-desktop.rdp";
 /// Settings that are changed here.
-const OURS: [&str; 2] = ["tls-cert", "tls-key"];
+const OURS: [&str; 2] = GNOME_FILES;
+/// Place in which nobody can have settings, and where none can be made.
+const NOBODY: &str = "/dev/null";
 
 /// Reads a setting; nothing where it is as it comes.
 pub(super) fn read(name: &str, patience: Patience) -> Result<Held, Unread> {
-    let get = |backend: Option<&str>| {
+    let get = |person: Option<&str>| {
         let mut command = Command::new("gsettings");
         command.args(["get", SCHEMA, name]);
-        if let Some(backend) = backend {
-            command.env("GSETTINGS_BACKEND", backend);
+        if let Some(person) = person {
+            command.env("XDG_CONFIG_HOME", person);
         }
         told(&mut command, patience.command).map_err(Unread)
     };
-    // a memory of its own has nothing but what comes with GNOME
-    let (now, usual) = (get(None)?, get(Some("memory"))?);
+    // where a person has set nothing, it is as it comes with GNOME or as the machine's own defaults have it
+    let (now, usual) = (get(None)?, get(Some(NOBODY))?);
     if now == usual {
         return Ok(Held::Absent);
     }

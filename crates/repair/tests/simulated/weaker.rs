@@ -4,6 +4,7 @@ use super::leases::{SECONDS, on_terms, watched};
 use super::*;
 use repair::guard::Watched;
 use repair::offline::{HiveChange, ValueChange};
+use repair::ratchet::{Turn, compare};
 
 const LISTENER: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\Terminal Server\WinStations\RDP-Tcp";
 const SCHANNEL: &str = r"HKLM\SYSTEM\CurrentControlSet\Control\SecurityProviders\SCHANNEL\Protocols";
@@ -127,4 +128,63 @@ fn the_official_certificate_reset_is_refused_with_the_reason() {
     }
     let alone = Plan { steps: vec![plan.steps[0].clone()], ..plan };
     assert_eq!((alone.check(), machine.now()), (Ok(()), before));
+}
+
+/// Where nothing is set, what then counts has its place in the order, and no way down leads over it.
+#[test]
+fn a_setting_that_is_gone_counts_as_what_comes_of_itself() {
+    let usual = [
+        (ini("security_layer"), text("negotiate")),
+        (ini("crypt_level"), text("high")),
+        (ini("ssl_protocols"), text("TLSv1.2, TLSv1.3")),
+        (value(LISTENER, "UserAuthentication"), dword(1)),
+        (value(r"HKLM\Software\x\CredSSP\Parameters", "AllowEncryptionOracle"), dword(1)),
+    ];
+    for (place, order) in orders() {
+        let Some((_, of_itself)) = usual.iter().find(|(known, _)| *known == place) else { continue };
+        for held in order {
+            for (gone, set) in
+                [((&Held::Absent, &held), (of_itself, &held)), ((&held, &Held::Absent), (&held, of_itself))]
+            {
+                let (gone, set) = (compare(&place, gone.0, gone.1), compare(&place, set.0, set.1));
+                assert_eq!(gone == Turn::Kept, set == Turn::Kept, "{place}: {held:?}");
+            }
+        }
+    }
+}
+
+/// Every size of a network, every mode of a file, every group: what is weaker by the test's own word is refused.
+#[test]
+fn no_network_mode_or_group_is_a_way_round() {
+    let there = |from: &str| compare(&opening(from), &opened(false, "a"), &opened(true, "b")) == Turn::Kept;
+    for size in 0..=32 {
+        assert_eq!(there(&format!("10.0.0.0/{size}")), size >= 8, "{size}");
+    }
+    for size in 0..=128 {
+        assert_eq!(there(&format!("fd00::/{size}")), size >= 8, "{size}");
+        assert_eq!(there(&format!("2001:db8::/{size}")), size >= 16, "{size}");
+        assert_eq!(there(&format!("::ffff:0.0.0.0/{size}")), size == 128, "{size}");
+    }
+    let key = b"-----BEGIN PRIVATE KEY-----";
+    for mode in 0..=0o777 {
+        let place = Place::file("/etc/xrdp/key.pem");
+        let kept = |before: &Held, bytes: &[u8]| compare(&place, before, &file(bytes, mode)) == Turn::Kept;
+        // nobody but the owner writes a key, and nobody but the owner and a group reads it
+        assert_eq!(kept(&Held::Absent, key), mode & 0o037 == 0, "{mode:o}");
+        assert_eq!(kept(&Held::Absent, b"a certificate"), mode & 0o002 == 0, "{mode:o}");
+        for before in 0..=0o777 {
+            // whatever others could not do before they cannot do then
+            let more = mode & !before & 0o077 != 0 || mode & 0o002 != 0;
+            assert_eq!(kept(&file(b"a", before), b"b"), !more, "{before:o} to {mode:o}");
+            let rights = |mode| Held::Rights { mode, uid: 0, gid: 0 };
+            let more = mode & !before & !0o040 != 0;
+            assert_eq!(compare(&super::rights(), &rights(before), &rights(mode)) == Turn::Kept, !more);
+        }
+    }
+    for group in evidence::state::POWERFUL {
+        let joins = Place::Member { folder: "/etc".into(), group: (*group).to_owned(), user: "xrdp".to_owned() };
+        assert!(matches!(compare(&joins, &Held::Absent, &Held::Present), Turn::Weaker(_)), "{group}");
+        assert_eq!(compare(&joins, &Held::Present, &Held::Absent), Turn::Kept, "{group}");
+    }
+    assert_eq!(compare(&member(), &Held::Absent, &Held::Present), Turn::Kept);
 }

@@ -17,6 +17,7 @@ const UNDER_WINE: &str = include_str!("../../data/under-wine.toml");
 #[derive(Deserialize)]
 struct Rows {
     planted: Vec<Row>,
+    lies: Vec<Lie>,
 }
 
 #[derive(Deserialize)]
@@ -24,10 +25,39 @@ struct Row {
     cause: String,
 }
 
+/// Part of Windows that Wine does not play honestly.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Lie {
+    part: String,
+    answer: String,
+    #[cfg_attr(not(test), expect(dead_code, reason = "a test looks for them"))]
+    names: Vec<String>,
+    held: Option<String>,
+}
+
+fn rows() -> Rows {
+    toml::from_str(UNDER_WINE).expect("a test reads the file")
+}
+
 /// Returns the causes that were found live on the machine that Wine plays.
 fn under_wine() -> BTreeSet<String> {
-    let rows: Rows = toml::from_str(UNDER_WINE).expect("a test reads the file");
-    rows.planted.into_iter().map(|row| row.cause).collect()
+    rows().planted.into_iter().map(|row| row.cause).collect()
+}
+
+/// Writes the rows of what Wine does not play honestly.
+fn lies() -> String {
+    let row = |Lie { part, answer, held, .. }: Lie| {
+        let here = held.map_or_else(
+            || "is not used".to_owned(),
+            |held| {
+                let (file, test) = held.split_once("::").unwrap_or((&held, ""));
+                format!("is read, and proves nothing where it fails: test `{test}` in `crates/{file}`")
+            },
+        );
+        format!("| {part} | {answer} | {here} |\n")
+    };
+    rows().lies.into_iter().map(row).collect()
 }
 
 /// True for what no question is put for but by reading a machine; the resolver of this computer is always asked.
@@ -60,24 +90,63 @@ pub(super) fn page() -> String {
          that tests write and on published files;\n\
          - **live under Wine**: `rdpdoctor.exe` read it from the machine that Wine plays, where a test had planted it with `reg.exe` and read it \
          back ({} causes, `crates/report/data/under-wine.toml`).\n\n\
-         | cause | over the wire | recorded state | live under Wine | on real Windows |\n|---|---|---|---|---|\n{}",
+         | cause | over the wire | recorded state | live under Wine | on real Windows |\n|---|---|---|---|---|\n{}\n\
+         ## Where Wine is no proof\n\nSome parts of Windows are there under Wine by name alone: they say yes without an \
+         effect, or say nothing. A test that rested on them would show nothing, and neither would it on a Windows on which \
+         they are broken. `rdpdoctor.exe` runs no other program and asks no WMI, so that a broken one keeps it from \
+         nothing; which profile the network has it does not ask either, so no rule of the firewall is judged by it.\n\n\
+         | part of Windows | under Wine 8 | in rdpdoctor.exe |\n|---|---|---|\n{}",
         causes::ALL.len(),
         live.len(),
         rows.concat(),
+        lies(),
     )
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     #[test]
     fn only_causes_that_there_are_were_planted_each_once() {
-        let rows: Rows = toml::from_str(UNDER_WINE).unwrap();
-        assert_eq!(under_wine().len(), rows.planted.len());
+        assert_eq!(under_wine().len(), rows().planted.len());
         for id in under_wine() {
             let cause = causes::find(&id).unwrap_or_else(|| panic!("{id} is no cause"));
             assert!(shown(cause, true), "{id} is not shown by what was recorded");
+        }
+    }
+
+    /// Code that reads a living Windows, without its comments.
+    fn live() -> String {
+        let crates = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+        let files = |folder: &str| {
+            let entries = std::fs::read_dir(crates.join(folder)).unwrap().map(|entry| entry.unwrap().path());
+            entries.filter(|path| path.extension().is_some_and(|end| end == "rs")).collect::<Vec<_>>()
+        };
+        let named = ["collect/src/local.rs", "collect/src/local/live.rs", "collect/src/names/windows.rs"];
+        let all =
+            [files("os/src"), files("collect/src/evidence/windows"), named.map(|file| crates.join(file)).to_vec()];
+        let text: String = all.concat().iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
+        text.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
+    }
+
+    #[test]
+    fn what_lies_under_wine_is_not_used_or_a_test_holds_it() {
+        let (live, crates) = (live(), Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
+        let rows = rows().lies;
+        assert!(live.contains("RegOpenKeyExW") && rows.len() > 10, "{}", live.len());
+        for Lie { part, names, held, .. } in rows {
+            let met: Vec<&String> = names.iter().filter(|name| live.contains(name.as_str())).collect();
+            assert!(!names.is_empty() && met.is_empty() == held.is_none(), "{part}: {met:?}");
+            let Some(held) = held else { continue };
+            let (file, test) = held.split_once("::").unwrap();
+            let text = std::fs::read_to_string(crates.join(file)).unwrap();
+            assert!(
+                text.contains(&format!("#[test]\n    fn {test}()")) || text.contains(&format!("#[test]\nfn {test}()")),
+                "{held}"
+            );
         }
     }
 

@@ -145,6 +145,7 @@ fn read(path: &Path) -> Result<Piece, ReadError> {
         not_before: pair.not_before,
         not_after: pair.not_after,
         key_matches: pair.key_matches,
+        signature: pair.signature,
         fitting_certificate,
         fitting_key,
     });

@@ -32,6 +32,7 @@ pub(in crate::evidence) struct Pair {
     pub(in crate::evidence) not_before: Option<String>,
     pub(in crate::evidence) not_after: Option<String>,
     pub(in crate::evidence) key_matches: Option<bool>,
+    pub(in crate::evidence) signature: Option<String>,
 }
 
 /// Reads these files of the machine, and says what they hold.
@@ -55,7 +56,22 @@ pub(in crate::evidence) fn read(machine: &Machine, certificate: &mut XrdpFile, k
         not_before: read.as_ref().map(|read| rfc3339(read.not_before)),
         not_after: read.as_ref().map(|read| rfc3339(read.not_after)),
         key_matches,
+        signature: read.and_then(|read| signature_of(&read)).map(str::to_owned),
     }
+}
+
+/// Returns the registered name of the one signature algorithm of TLS 1.3 that the key of a certificate makes: RFC 8446
+/// section 4.2.3, with the object identifiers of RFC 8410 section 3.
+fn signature_of(certificate: &Certificate) -> Option<&'static str> {
+    Some(match (certificate.key_algorithm.as_str(), certificate.key_bits) {
+        ("ec", 256) => "ecdsa_secp256r1_sha256",
+        ("ec", 384) => "ecdsa_secp384r1_sha384",
+        // the size of a point counts whole bytes
+        ("ec", 521..=528) => "ecdsa_secp521r1_sha512",
+        ("1.3.101.112", _) => "ed25519",
+        ("1.3.101.113", _) => "ed448",
+        _ => return None,
+    })
 }
 
 /// Looks for files that make a pair: those that settings mean which xrdp does not take, or else, beside two files that

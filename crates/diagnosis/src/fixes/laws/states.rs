@@ -165,6 +165,19 @@ pub(super) const SHOWN: &[Pair] = &[
     }),
     not_shown("port-closed", "set-xrdp-port", || linux(|xrdp| xrdp.port = Some("33x9".to_owned()))),
     not_shown("private-key-unusable", "make-gnome-certificate", || desktop(|gnome| gnome.key.readable = Some(false))),
+    not_shown("private-key-unusable", "swap-gnome-files", || {
+        desktop(|gnome| {
+            for file in [&mut gnome.certificate, &mut gnome.key] {
+                file.contents = Some(Contents::Counterpart);
+            }
+        })
+    }),
+    not_shown("tls-cipher-mismatch", "make-xrdp-certificate", || {
+        linux(|xrdp| xrdp.signature = Some("ed25519".to_owned()))
+    }),
+    not_shown("tls-cipher-mismatch", "make-gnome-certificate", || {
+        desktop(|gnome| gnome.signature = Some("ed25519".to_owned()))
+    }),
     not_shown("certificate-binding-stale", "make-gnome-certificate", || {
         desktop(|gnome| gnome.key.exists = Some(false))
     }),
