@@ -1,6 +1,7 @@
 //! Judges every cause for every subject and ranks the findings.
 
 mod contradicted;
+mod help;
 mod judged;
 
 use std::borrow::Cow;
@@ -186,7 +187,7 @@ fn fixes(found: &Present<'_>, other_server: bool) -> Vec<String> {
             Machine::Gnome => !linux::shows_gnome_of_person(found.case, &found.because),
             _ => (of_linux || other_server) && of_windows(fix),
         };
-        let helpless = |fix: &Fix| of_linux && !linux::helps(found.case, found.cause, &found.because, fix);
+        let helpless = |fix: &Fix| of_linux && !help::helps(found.case, found.cause, &found.because, fix);
         fix.is_none_or(|fix| {
             !(weakens_in_vain(fix) || opens_in_vain(fix) || in_vain(fix) || foreign(fix) || helpless(fix))
         })

@@ -8,7 +8,6 @@
 
 mod files;
 mod firewall;
-mod help;
 #[cfg(test)]
 mod tests;
 
@@ -23,7 +22,6 @@ use crate::cause::{Cause, Confidence, Ground, Severity};
 use crate::xrdp::{Layer, layer, wanted};
 pub(crate) use files::{expired, foreign_key, mismatched, missing, unreadable, unusable};
 pub(crate) use firewall::{may_shut, port, shut};
-pub(crate) use help::helps;
 
 /// Port of RDP, where no other is set.
 const RDP: u16 = 3389;

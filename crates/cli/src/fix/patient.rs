@@ -99,8 +99,8 @@ impl Found {
         hand.by_hand(service).or_else(|| self.other_account.clone().filter(|_| service == "xrdp"))
     }
 
-    /// True if nobody can tell whether clients get in: the firewall was not read, or a rule of it keeps out whom its words
-    /// do not say, or keeps answers back.
+    /// True if nobody can tell whether clients get in: the firewall was not read, or a rule of it keeps out whom its
+    /// words do not say, or keeps answers back.
     pub fn may_be_shut(&self) -> bool {
         let port = self.server.port();
         // what somebody has written into the rules of a tool by hand may let them in as well

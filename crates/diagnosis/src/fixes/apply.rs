@@ -130,20 +130,10 @@ pub fn apply(change: &Change, given: &Given, state: &mut State) -> Undo {
         Change::CorrectRdpSetting { name, from, to } => correct(name, (*from, *to), given, state, &mut before),
         Change::SignRdpFile => sign(given, state, &mut before),
         Change::SetXrdp { name, value } => xrdp(state, &mut before, |xrdp| set_xrdp(name, &given.fill(value), xrdp)),
-        Change::JoinKeyGroup => xrdp(state, &mut before, |xrdp| {
-            for file in [&mut xrdp.certificate, &mut xrdp.key] {
-                if file.readable == Some(false) && file.group.take().is_some() {
-                    file.readable = Some(true);
-                }
-            }
-        }),
-        Change::ShareKey => xrdp(state, &mut before, |xrdp| {
-            for file in [&mut xrdp.certificate, &mut xrdp.key] {
-                if file.readable == Some(false) && std::mem::take(&mut file.by_mode_alone) {
-                    file.readable = Some(true);
-                }
-            }
-        }),
+        Change::JoinKeyGroup => xrdp(state, &mut before, |xrdp| let_read(xrdp, |file| file.group.take().is_some())),
+        Change::ShareKey => {
+            xrdp(state, &mut before, |xrdp| let_read(xrdp, |file| std::mem::take(&mut file.by_mode_alone)));
+        }
         Change::SwapXrdpFiles => xrdp(state, &mut before, |xrdp| swap(&mut xrdp.certificate, &mut xrdp.key)),
         Change::UseFittingFile => xrdp(state, &mut before, use_fitting),
         Change::OpenLinuxFirewall => open_linux(given, state, &mut before),
@@ -333,6 +323,15 @@ fn xrdp(state: &mut State, before: &mut Vec<Before>, change: impl Fn(&mut Xrdp))
         change(xrdp);
         if *xrdp != was {
             before.push(Before::Xrdp(at, was));
+        }
+    }
+}
+
+/// Lets xrdp read each of its files that it may not, where this can help.
+fn let_read(xrdp: &mut Xrdp, helps: impl Fn(&mut XrdpFile) -> bool) {
+    for file in [&mut xrdp.certificate, &mut xrdp.key] {
+        if file.readable == Some(false) && helps(file) {
+            file.readable = Some(true);
         }
     }
 }

@@ -124,7 +124,8 @@ impl LinuxFirewall {
         met.any(|rule| rule.fate != Fate::Accept && for_some(rule))
     }
 
-    /// True if a rule keeps some out of the port of whom it is not known who they are, before one lets in all who are left.
+    /// True if a rule keeps some out of the port of whom it is not known who they are, before one lets in all who are
+    /// left.
     pub fn keeps_unknown_out(&self, port: u16) -> bool {
         let met = self.rules.iter().filter(|rule| rule.is_for(port));
         let mut met = met.take_while(|rule| rule.fate != Fate::Accept || rule.unclear || rule.from.is_some());

@@ -3,15 +3,15 @@
 use evidence::Because;
 use evidence::state::{Contents, NO_GLOBALS, XrdpFile};
 
-use super::foreign_key;
 use crate::case::Case;
 use crate::cause::Cause;
 use crate::fixes::Fix;
 use crate::fixes::change::{Change, Machine};
+use crate::linux::foreign_key;
 use crate::xrdp::names_no_suite;
 
 /// True if all that a fix changes is of use against a finding for these reasons.
-pub(crate) fn helps(case: Case<'_>, of: &Cause, because: &[Because], fix: &Fix) -> bool {
+pub(super) fn helps(case: Case<'_>, of: &Cause, because: &[Because], fix: &Fix) -> bool {
     let cited = |id: usize| because.iter().any(|reason| reason.observation == id);
     let gnome = case.gnome().find(|seen| cited(seen.id)).map(|seen| seen.value);
     if fix.place.machine == Machine::Gnome && gnome.is_some_and(|gnome| !gnome.locked.is_empty()) {
