@@ -152,8 +152,8 @@ pub fn refused_as_client(case: Case<'_>) -> bool {
 }
 
 /// True if machines that take turns explain that the client's hello was taken, and another one refused that has its
-/// newest version and what was agreed on: whoever refused that may refuse the client as well. One without the suite that
-/// was agreed on was most likely refused for that.
+/// newest version and what was agreed on: whoever refused that may refuse the client as well. One without the suite
+/// that was agreed on was most likely refused for that.
 pub fn taken_by_turns(case: Case<'_>) -> bool {
     let own = whole_client_offer(case);
     let hellos = || case.tls().filter(|seen| seen.value.0.stack != TlsStack::Watched);
