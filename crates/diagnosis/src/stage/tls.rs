@@ -12,8 +12,8 @@ use self::further::askable;
 pub(super) use self::further::finished;
 use super::room::{Room, Whose};
 use crate::as_client::{
-    chose_of_first, client_offer, client_suites_known, client_versions, client_versions_known, first_offer,
-    last_as_client, refused_as_client, taken_alike, taken_as_client, taken_by_turns,
+    chose_of_first, client_offer, client_suites_known, client_versions, client_versions_known, finished_as_client,
+    first_offer, last_as_client, refused_as_client, taken_alike, taken_as_client, taken_by_turns,
 };
 use crate::case::{Case, Seen};
 use crate::need::{Again, Asked, Asking, Kind, Need, Of, Question};
@@ -324,8 +324,11 @@ fn rung(case: Case<'_>) -> Option<Rung> {
                 let text =
                     format!("{text}, but a hello of the same versions was refused: another machine may have been met");
                 (Outcome::Degraded, text)
-            } else if client_speaks(case) && (finished.is_some() || best.value.0.stack == TlsStack::Watched) {
+            } else if client_speaks(case) && (finished_as_client(case) || best.value.0.stack == TlsStack::Watched) {
                 (Outcome::Passed, text)
+            } else if client_speaks(case) && finished.is_some() {
+                let newest = case.context.profile.tls_max.number();
+                (Outcome::Degraded, format!("{text}, but no handshake was finished that offered TLS {newest}"))
             } else if client_speaks(case) {
                 (Outcome::Degraded, text)
             } else {
