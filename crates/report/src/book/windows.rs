@@ -129,7 +129,7 @@ mod tests {
         let all =
             [files("os/src"), files("collect/src/evidence/windows"), named.map(|file| crates.join(file)).to_vec()];
         let text: String = all.concat().iter().map(|file| std::fs::read_to_string(file).unwrap()).collect();
-        text.lines().filter(|line| !line.trim_start().starts_with("//")).map(|line| format!("{line}\n")).collect()
+        text.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
     }
 
     #[test]
@@ -137,15 +137,15 @@ mod tests {
         let (live, crates) = (live(), Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
         let rows = rows().lies;
         assert!(live.contains("RegOpenKeyExW") && rows.len() > 10, "{}", live.len());
-        for Lie { part, names, held, .. } in rows {
+        for Lie { part, names, held: by, .. } in rows {
             let met: Vec<&String> = names.iter().filter(|name| live.contains(name.as_str())).collect();
-            assert!(!names.is_empty() && met.is_empty() == held.is_none(), "{part}: {met:?}");
-            let Some(held) = held else { continue };
-            let (file, test) = held.split_once("::").unwrap();
-            let text = std::fs::read_to_string(crates.join(file)).unwrap();
+            assert!(!names.is_empty() && met.is_empty() == by.is_none(), "{part}: {met:?}");
+            let Some(by) = by else { continue };
+            let (file, test) = by.split_once("::").unwrap();
+            let code = std::fs::read_to_string(crates.join(file)).unwrap();
             assert!(
-                text.contains(&format!("#[test]\n    fn {test}()")) || text.contains(&format!("#[test]\nfn {test}()")),
-                "{held}"
+                code.contains(&format!("#[test]\n    fn {test}()")) || code.contains(&format!("#[test]\nfn {test}()")),
+                "{part}"
             );
         }
     }
