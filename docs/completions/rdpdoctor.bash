@@ -249,7 +249,7 @@ _rdpdoctor() {
             return 0
             ;;
         rdpdoctor__subcmd__diagnose)
-            opts="-h --code --extended --client --rdp --require-trust --thorough --path --with --from-client --without-own-settings --control --timeout --format --full --save-commands --transcript --redact --force --replay --watch --for --give-up --help"
+            opts="-h --code --extended --client --rdp --require-trust --thorough --path --with --from-client --without-own-settings --control --timeout --format --warning --critical --full --save-commands --transcript --redact --force --replay --watch --for --give-up --help"
             if [[ ${cur} == -* || ${COMP_CWORD} -eq 2 ]] ; then
                 COMPREPLY=( $(compgen -W "${opts}" -- "${cur}") )
                 return 0
@@ -289,6 +289,14 @@ _rdpdoctor() {
                     ;;
                 --format)
                     COMPREPLY=($(compgen -W "human json jsonl html sarif junit nagios" -- "${cur}"))
+                    return 0
+                    ;;
+                --warning)
+                    COMPREPLY=($(compgen -f "${cur}"))
+                    return 0
+                    ;;
+                --critical)
+                    COMPREPLY=($(compgen -f "${cur}"))
                     return 0
                     ;;
                 --save-commands)

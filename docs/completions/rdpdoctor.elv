@@ -50,6 +50,8 @@ set edit:completion:arg-completer[rdpdoctor] = {|@words|
             cand --control 'A host that is known to work (HOST or HOST:PORT): tested in the same way, to tell a fault of the host from one of this computer'
             cand --timeout 'Time for the first look; further questions for a finding may take as long again'
             cand --format 'How to print the report'
+            cand --warning 'With --format nagios: WARNING if the certificate expires in fewer days than this'
+            cand --critical 'With --format nagios: CRITICAL if the certificate expires in fewer days than this'
             cand --save-commands 'Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run'
             cand --transcript 'Write everything that was sent and received to a file, as text'
             cand --replay 'Diagnose a transcript again, without a connection'

@@ -58,6 +58,8 @@ html\t'one page for a browser or paper: no script, nothing from the network'
 sarif\t'SARIF 2.1.0 for code scanning: a result per finding, a rule per cause'
 junit\t'JUnit XML for build servers: a test suite per target, a test case per stage and per finding'
 nagios\t'one line with performance data for monitoring; exit status 0 OK, 1 WARNING, 2 CRITICAL, 3 UNKNOWN'"
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l warning -d 'With --format nagios: WARNING if the certificate expires in fewer days than this' -r
+complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l critical -d 'With --format nagios: CRITICAL if the certificate expires in fewer days than this' -r
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l save-commands -d 'Write the commands of the report (proofs, fixes, next steps) to this folder, each as a script to read and run' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l transcript -d 'Write everything that was sent and received to a file, as text' -r -F
 complete -c rdpdoctor -n "__fish_rdpdoctor_using_subcommand diagnose" -l replay -d 'Diagnose a transcript again, without a connection' -r -F
