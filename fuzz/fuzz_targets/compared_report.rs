@@ -4,8 +4,7 @@
 
 use diagnosis::compare::{Likeness, Side, compare};
 
-const EMPTY: &str =
-    r#"{"schema":"rdpdoctor/1","at":"1970-01-01T00:00:00Z","verdict":"undetermined","target":null,"client":null,"reached":null}"#;
+const EMPTY: &str = r#"{"schema":"rdpdoctor/1","at":"1970-01-01T00:00:00Z","verdict":"undetermined","target":null,"client":null,"reached":null}"#;
 
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let Ok(text) = std::str::from_utf8(bytes) else { return };
@@ -14,6 +13,10 @@ libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     assert_ne!(compare(&side, &side).result, Likeness::Different);
     for comparison in [compare(&side, &empty), compare(&empty, &side)] {
         let told = report::comparison::json(&comparison);
-        assert!(!told.as_str().chars().any(|character| evidence::printable::hidden(character) && character != '\n'), "{}", told.as_str());
+        assert!(
+            !told.as_str().chars().any(|character| evidence::printable::hidden(character) && character != '\n'),
+            "{}",
+            told.as_str()
+        );
     }
 });

@@ -172,9 +172,9 @@ pub fn taken_by_turns(case: Case<'_>) -> bool {
     !refused_as_client(case) && Turns::of(case, hellos().map(told)).explain_difference()
 }
 
-/// True if a handshake was finished with a hello that has the client's newest version, or by the client that was watched:
-/// the host has proved its key to it. A hello of an older version may end well where a box on the way, or the host,
-/// breaks off all that offers the newest.
+/// True if a handshake was finished with a hello that has the client's newest version, or by the client that was
+/// watched: the host has proved its key to it. A hello of an older version may end well where a box on the way, or the
+/// host, breaks off all that offers the newest.
 pub fn finished_as_client(case: Case<'_>) -> bool {
     let newest = case.context.profile.tls_max;
     case.tls().any(|seen| match seen.value {
@@ -281,8 +281,8 @@ mod tests {
     use evidence::fact::Introduction;
     use wire::machine::End;
 
-    /// A box on the way changes hellos that offer TLS 1.3 and not those that do not: both ends of the former notice, and
-    /// break off behind the host's flight.
+    /// A box on the way changes hellos that offer TLS 1.3 and no others: both ends of the former notice, and break off
+    /// behind the host's flight.
     #[test]
     fn what_an_older_hello_finished_does_not_speak_for_the_client() {
         let verdict = |max: TlsVersion| {

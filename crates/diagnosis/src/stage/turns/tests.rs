@@ -196,6 +196,30 @@ fn the_client_s_hello_is_asked_again_where_one_like_it_was_refused() {
     assert_eq!(sketch.with_case(other_turn), None, "rustls has no such suite");
 }
 
+/// Of two machines that are well, one has no suite that rustls has; or it refuses everybody.
+#[test]
+fn a_machine_that_lacks_suites_of_rustls_is_not_blamed_beside_another() {
+    let by_turns = |takes_own: bool| {
+        let mut connections = vec![(MODERN, true), (MODERN, false)];
+        for number in 2..14 {
+            connections.push((own(), number % 2 == 0 || takes_own));
+        }
+        connections
+    };
+    let asked = hellos(&[Some((MODERN, true)), Some((MODERN, false))]).with_case(crate::tries::varied);
+    assert_eq!(asked, Some(own()));
+    let report = |connections: &[(TlsOffer, bool)]| {
+        let all: Vec<_> = connections.iter().copied().map(Some).collect();
+        hellos(&all).with(Fact::CredsspAnswer(Introduction::Challenge(6))).diagnose()
+    };
+    assert_ne!(report(&by_turns(true)[..2]).verdict, Verdict::Healthy, "the client's hello was not sent");
+    let well = (3..14).find(|count| asked_after(&by_turns(true)[..*count]).is_none()).unwrap();
+    assert_eq!(report(&by_turns(true)[..well]).verdict, Verdict::Healthy, "after {well}");
+    let broken = report(&by_turns(false)[..8]);
+    let found = broken.findings.iter().find(|found| found.cause == "handshakes-fail-at-times");
+    assert!(found.is_some_and(|found| found.confidence == Confidence::Proven), "{:?}", broken.verdict);
+}
+
 /// One of four machines breaks off behind TLS, and the first connection met it.
 #[test]
 fn a_service_that_was_starting_is_told_from_machines_by_turns() {
@@ -257,7 +281,9 @@ proptest! {
         let by_turns = run.iter().any(|made| as_client(made) && made.taken) && !ill.is_empty() && apart(&well, &ill);
         let (said, unsaid) = (numbers(&|m| finishes(m) && m.answered), numbers(&|m| finishes(m) && !m.answered));
         let setups = !said.is_empty() && !unsaid.is_empty() && apart(&said, &unsaid);
-        if mixed(&as_client) || mixed(&|made| made.offer == MODERN) || by_turns || setups {
+        // whoever refuses rustls' hello for want of a suite may take the client's, which then has to be seen
+        let unseen = mixed(&|made| made.offer == MODERN) && !run.iter().any(|made| made.offer == own);
+        if mixed(&as_client) || unseen || by_turns || setups {
             prop_assert_ne!(sketch.diagnose().verdict, Verdict::Healthy);
         }
     }
