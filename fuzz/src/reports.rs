@@ -89,7 +89,7 @@ fn print(gathered: &Gathered) {
     let diagnosis = diagnosis::diagnose(&evidence.into_order(), &context, Run::default());
     for format in formats::ALL {
         for full in [false, true] {
-            let out = format.print(&diagnosis, Style { colour: false, width: 80, full, saved: false });
+            let out = format.print(&diagnosis, Style { width: 80, full, ..Style::default() });
             let obeyed = |letter: char| letter.is_control() && !matches!(letter, '\n' | '\t');
             assert!(!out.as_str().contains(obeyed), "{} lets a command through", format.id);
             if format.id == "json" || format.id == "sarif" {

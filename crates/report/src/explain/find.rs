@@ -146,8 +146,8 @@ fn pair<'a>(numbers: &[Candidate<'a>], context: &Context<'_>) -> Option<(&'a Num
     });
     let bare = || match free.as_slice() {
         // one number that is written twice is no pair
-        &[first, second] if first.value == second.value && !context.few => None,
-        &[first, second] if context.families.is_empty() || first.value > 0xFF => Some((first, second)),
+        [first, second] if first.value == second.value && !context.few => None,
+        [first, second] if context.families.is_empty() || first.value > 0xFF => Some((*first, *second)),
         _ => None,
     };
     // 0x0/0x0 appears under messages whose text holds the real code
