@@ -42,7 +42,7 @@ pub(super) fn found(question: &str, tokens: &Tokens, about: &About) -> Vec<Found
     found
 }
 
-/// Tells faults of a pasted `.rdp` file, by the rules that `inspect` judges it by.
+/// Tells the faults of a pasted `.rdp` file, by the rules that `inspect` judges it by.
 fn rdp_file(question: &str) -> Option<Found> {
     let faults = diagnosis::rdp_file_faults(question);
     let first = faults.first()?;
