@@ -56,13 +56,16 @@ pub fn varied(case: Case<'_>) -> Option<TlsOffer> {
     taken_and_refused(case).or_else(|| contradicted(case)).or_else(|| unknown_for_client(case))
 }
 
-/// The client's hello, if it was not sent yet, and one of rustls was taken once, and another time refused for want of a
-/// suite.
-pub fn unknown_for_client(case: Case<'_>) -> Option<TlsOffer> {
-    let own = whole_client_offer(case);
-    let refused = || case.tls().filter(|seen| lacks_suites(seen.value.0, seen.value.1)).map(|seen| seen.value.0);
+/// True if a hello of rustls was taken once, and another time refused for want of a suite.
+pub fn suites_differ(case: Case<'_>) -> bool {
     let taken = |offer| case.tls().any(|seen| seen.value.0 == offer && outcome(case, &seen) == Some(true));
-    (case.tls_with(own).is_none() && refused().any(taken)).then_some(own)
+    case.tls().any(|seen| lacks_suites(seen.value.0, seen.value.1) && taken(seen.value.0))
+}
+
+/// The client's hello, if it was not sent yet where it alone tells what to make of those of rustls.
+fn unknown_for_client(case: Case<'_>) -> Option<TlsOffer> {
+    let own = whole_client_offer(case);
+    (suites_differ(case) && case.tls_with(own).is_none()).then_some(own)
 }
 
 /// A hello that it has both taken and refused.

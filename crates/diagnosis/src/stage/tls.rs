@@ -18,7 +18,7 @@ use crate::as_client::{
 use crate::case::{Case, Seen};
 use crate::need::{Again, Asked, Asking, Kind, Need, Of, Question};
 use crate::stage::rung::{Outcome, Rung, took};
-use crate::tries::{takings, twice_in_a_row, unknown_for_client};
+use crate::tries::{suites_differ, takings, twice_in_a_row};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Tls, of: Whose::Address, rung };
@@ -322,8 +322,8 @@ fn worth(case: Case<'_>, best: Seen<(TlsOffer, &Handshake)>, finished: bool) -> 
     if failed > 0 {
         let text = format!("{text}, but {failed} of {} equal handshakes failed", takings.len());
         (Outcome::Degraded, text)
-    } else if unknown_for_client(case).is_some() {
-        (Outcome::Degraded, format!("{text}, but the same hello was refused another time"))
+    } else if suites_differ(case) {
+        (Outcome::Degraded, format!("{text}, but the same hello was refused another time: several machines answer"))
     } else if refused_as_client(case) {
         (Outcome::Degraded, format!("{text}, but the hello of {} was refused as well", case.context.profile.name))
     } else if taken_by_turns(case) {
