@@ -172,14 +172,16 @@ pub fn taken_by_turns(case: Case<'_>) -> bool {
     !refused_as_client(case) && Turns::of(case, hellos().map(told)).explain_difference()
 }
 
-/// True if a handshake was finished with a hello that has the client's newest version, or by the client that was
-/// watched: the host has proved its key to it. A hello of an older version may end well where a box on the way, or the
-/// host, breaks off all that offers the newest.
-pub fn finished_as_client(case: Case<'_>) -> bool {
-    let newest = case.context.profile.tls_max;
-    case.tls().any(|seen| match seen.value {
-        (offer, Handshake::Accepted { finished: true, .. }) => offer.stack == TlsStack::Watched || offer.max >= newest,
-        _ => false,
+/// A handshake that was finished in a version and with a suite of the client's: the host has proved its key to it.
+pub fn finished_as_client(case: Case<'_>) -> Option<Seen<TlsVersion>> {
+    let profile = &case.context.profile;
+    case.tls().find_map(|seen| match seen.value {
+        (_, Handshake::Accepted { version: Some(version), suite, finished: true })
+            if profile.speaks(*version) && profile.offers(*suite) =>
+        {
+            Some(Seen { value: *version, id: seen.id })
+        }
+        _ => None,
     })
 }
 
@@ -270,31 +272,4 @@ pub fn tunnel(case: Case<'_>) -> Option<TlsOffer> {
     let max = if version < TlsVersion::Tls12 { TlsVersion::Tls13 } else { version };
     let widest = TlsOffer { max, ..TlsOffer::TOLERANT };
     Some(if as_client { client_tunnel(case) } else { widest })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::report::Verdict;
-    use crate::sketch::host;
-    use evidence::Fact;
-    use evidence::fact::Introduction;
-    use wire::machine::End;
-
-    /// A box on the way changes hellos that offer TLS 1.3 and no others: both ends of the former notice, and break off
-    /// behind the host's flight.
-    #[test]
-    fn what_an_older_hello_finished_does_not_speak_for_the_client() {
-        let verdict = |max: TlsVersion| {
-            let own = host("192.0.2.7").with_case(whole_client_offer);
-            let up = |finished| Handshake::Accepted { version: Some(TlsVersion::Tls12), suite: 0xC030, finished };
-            let tunnel = TlsOffer { max, ..TlsOffer::TOLERANT };
-            let sketch = host("192.0.2.7").nla().tls(own, up(false)).tls(own, up(false));
-            sketch.tls(tunnel, up(true)).with(Fact::CredsspAnswer(Introduction::Challenge(6))).diagnose().verdict
-        };
-        assert_eq!(verdict(TlsVersion::Tls13), Verdict::Healthy);
-        assert_eq!(verdict(TlsVersion::Tls12), Verdict::Undetermined);
-        let sketch = host("192.0.2.7").nla().tls(TlsOffer::MODERN, Handshake::Closed { end: End::Rst, bytes: 900 });
-        assert!(!sketch.with_case(finished_as_client));
-    }
 }

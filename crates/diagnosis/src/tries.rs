@@ -4,9 +4,9 @@ use std::time::Duration;
 
 use evidence::fact::Handshake;
 use evidence::{Because, Source};
-use wire::tls::{Alert, TlsOffer, TlsStack, TlsVersion};
+use wire::tls::{TlsOffer, TlsStack, TlsVersion};
 
-use crate::as_client::{first_offer, named_by_rustls, whole_client_offer};
+use crate::as_client::{first_offer, named_by_rustls};
 use crate::case::{Case, Seen};
 
 /// True for anything that is no acceptance, where the fault is not ours.
@@ -37,40 +37,14 @@ pub(crate) fn outcome(case: Case<'_>, seen: &Seen<(TlsOffer, &Handshake)>) -> Op
     (refused_or_silent(seen.value.1) && !impatient).then_some(false)
 }
 
-/// True if a hello of rustls was refused as one is in which nothing fits: it lacks suites of the client's, and a
-/// machine that wants one of those may serve the client well.
-fn lacks_suites(offer: TlsOffer, answer: &Handshake) -> bool {
-    let nothing_fits = [Alert::HANDSHAKE_FAILURE, Alert::INSUFFICIENT_SECURITY];
-    let refused = matches!(answer, Handshake::Alert(alert) if nothing_fits.contains(&alert.description));
-    offer.stack == TlsStack::Rustls && refused
-}
-
-/// Took or refused what counts for the client; `None` as [`outcome`], and for a refusal of what only rustls lacks.
-fn counts(case: Case<'_>, seen: &Seen<(TlsOffer, &Handshake)>) -> Option<bool> {
-    outcome(case, seen).filter(|up| *up || !lacks_suites(seen.value.0, seen.value.1))
-}
-
-/// A hello that it has both taken and refused, or that it ended without a word although it takes all that is in it; the
-/// client's own, where rustls' was refused and taken, and nobody knows yet what becomes of it.
+/// A hello that it has both taken and refused, or that it ended without a word although it takes all that is in it.
 pub fn varied(case: Case<'_>) -> Option<TlsOffer> {
-    taken_and_refused(case).or_else(|| contradicted(case)).or_else(|| unknown_for_client(case))
-}
-
-/// True if a hello of rustls was taken once, and another time refused for want of a suite.
-pub fn suites_differ(case: Case<'_>) -> bool {
-    let taken = |offer| case.tls().any(|seen| seen.value.0 == offer && outcome(case, &seen) == Some(true));
-    case.tls().any(|seen| lacks_suites(seen.value.0, seen.value.1) && taken(seen.value.0))
-}
-
-/// The client's hello, if it was not sent yet where it alone tells what to make of those of rustls.
-fn unknown_for_client(case: Case<'_>) -> Option<TlsOffer> {
-    let own = whole_client_offer(case);
-    (suites_differ(case) && case.tls_with(own).is_none()).then_some(own)
+    taken_and_refused(case).or_else(|| contradicted(case))
 }
 
 /// A hello that it has both taken and refused.
 fn taken_and_refused(case: Case<'_>) -> Option<TlsOffer> {
-    let outcomes = || case.tls().filter_map(move |seen| Some((seen.value.0, counts(case, &seen)?)));
+    let outcomes = || case.tls().filter_map(move |seen| Some((seen.value.0, outcome(case, &seen)?)));
     let taken = |offer| outcomes().any(|(other, up)| up && other == offer);
     let refused = || outcomes().filter(|(offer, up)| !up && offer.stack != TlsStack::Watched).map(|(offer, _)| offer);
     refused().find(|offer| taken(*offer))
@@ -91,8 +65,10 @@ fn contradicted(case: Case<'_>) -> Option<TlsOffer> {
 
 /// Every answer to a hello that the host has taken at least once, in order: true where it took it.
 pub fn takings(case: Case<'_>) -> Vec<Seen<bool>> {
-    let told: Vec<(TlsOffer, Seen<bool>)> =
-        case.tls().filter_map(|seen| Some((seen.value.0, Seen { value: counts(case, &seen)?, id: seen.id }))).collect();
+    let told: Vec<(TlsOffer, Seen<bool>)> = case
+        .tls()
+        .filter_map(|seen| Some((seen.value.0, Seen { value: outcome(case, &seen)?, id: seen.id })))
+        .collect();
     let good = |offer| told.iter().any(|(other, seen)| seen.value && *other == offer);
     told.iter().filter(|(offer, _)| good(*offer)).map(|(_, seen)| *seen).collect()
 }
@@ -142,9 +118,6 @@ pub fn minded(case: Case<'_>, tries: Vec<Seen<bool>>) -> Vec<Seen<bool>> {
 /// True if it is clear whether the host was only starting: it failed after a success and was asked often enough, or
 /// went on well.
 pub fn settled(case: Case<'_>) -> bool {
-    if unknown_for_client(case).is_some() {
-        return false;
-    }
     match contradicted(case).filter(|_| taken_and_refused(case).is_none()) {
         Some(offer) => case.times(offer) >= COUNTED,
         None => counted(&takings(case)),

@@ -12,13 +12,13 @@ use self::further::askable;
 pub(super) use self::further::finished;
 use super::room::{Room, Whose};
 use crate::as_client::{
-    chose_of_first, client_offer, client_suites_known, client_versions, client_versions_known, finished_as_client,
-    first_offer, last_as_client, refused_as_client, taken_alike, taken_as_client, taken_by_turns,
+    chose_of_first, client_offer, client_suites_known, client_versions, client_versions_known, first_offer,
+    last_as_client, refused_as_client, taken_alike, taken_as_client, taken_by_turns,
 };
 use crate::case::{Case, Seen};
 use crate::need::{Again, Asked, Asking, Kind, Need, Of, Question};
 use crate::stage::rung::{Outcome, Rung, took};
-use crate::tries::{suites_differ, takings, twice_in_a_row};
+use crate::tries::{takings, twice_in_a_row};
 
 /// Its place on the ladder.
 pub const ROOM: Room = Room { stage: Stage::Tls, of: Whose::Address, rung };
@@ -280,18 +280,18 @@ fn rung(case: Case<'_>) -> Option<Rung> {
     let finished = case.tls().find(|seen| matches!(seen.value.1, Handshake::Accepted { finished: true, .. }));
     // a hello that passes only when cut does not show that a client's would
     let whole = |offer: TlsOffer| offer.segments == Segments::Whole;
-    let taken = case.tls().find(|seen| whole(seen.value.0) && matches!(seen.value.1, Handshake::Accepted { .. }));
+    let accepted = case.tls().find(|seen| whole(seen.value.0) && matches!(seen.value.1, Handshake::Accepted { .. }));
     // what one of our stacks calls a broken protocol, a client may refuse as well, whatever a more tolerant one says
     let broken = case
         .tls()
         .find(|seen| matches!(seen.value.1, Handshake::Malformed(_) | Handshake::NotTls(_) | Handshake::WrongKey));
-    let best = broken.or(finished).or(taken).unwrap_or(first);
+    let best = broken.or(finished).or(accepted).unwrap_or(first);
     // what the client itself would hear decides, whatever another hello gets
     if let Some(own) = last_as_client(case).filter(|_| taken_as_client(case).is_none())
         && let Some(refusal) = own.value.refusal()
     {
         // where no hello is taken there is nothing that this one differs from
-        let text = match finished.or(taken) {
+        let text = match finished.or(accepted) {
             Some(_) => format!("the hello of {} was {refusal}", case.context.profile.name),
             None => refusal,
         };
@@ -307,42 +307,38 @@ fn rung(case: Case<'_>) -> Option<Rung> {
             let text = format!("{}, then {} at once", accepted_words(best.value.1), ended.unwrap_or_default());
             (Outcome::Failed, text)
         }
-        Handshake::Accepted { .. } => worth(case, best, finished.is_some()),
+        Handshake::Accepted { .. } => {
+            let text = accepted_words(best.value.1);
+            // whoever answers by turns, or was only starting: one more client may meet what failed
+            let takings = takings(case);
+            let failed = takings.iter().filter(|seen| !seen.value).count();
+            if failed > 0 {
+                let text = format!("{text}, but {failed} of {} equal handshakes failed", takings.len());
+                (Outcome::Degraded, text)
+            } else if refused_as_client(case) {
+                (
+                    Outcome::Degraded,
+                    format!("{text}, but the hello of {} was refused as well", case.context.profile.name),
+                )
+            } else if taken_by_turns(case) {
+                let text =
+                    format!("{text}, but a hello of the same versions was refused: another machine may have been met");
+                (Outcome::Degraded, text)
+            } else if client_speaks(case) && (finished.is_some() || best.value.0.stack == TlsStack::Watched) {
+                (Outcome::Passed, text)
+            } else if client_speaks(case) {
+                (Outcome::Degraded, text)
+            } else {
+                let client = &case.context.profile;
+                (
+                    Outcome::Degraded,
+                    format!("{text}; nothing seen with {}, which {} needs", client.versions_text(), client.name),
+                )
+            }
+        }
         refused => (Outcome::Failed, refused_words(refused)),
     };
     Some((outcome, took(case, best.id), text))
-}
-
-/// Says what an accepted handshake is worth to the client, in view of all others; `finished` if one was.
-fn worth(case: Case<'_>, best: Seen<(TlsOffer, &Handshake)>, finished: bool) -> (Outcome, String) {
-    let text = accepted_words(best.value.1);
-    // whoever answers by turns, or was only starting: one more client may meet what failed
-    let takings = takings(case);
-    let failed = takings.iter().filter(|seen| !seen.value).count();
-    if failed > 0 {
-        let text = format!("{text}, but {failed} of {} equal handshakes failed", takings.len());
-        (Outcome::Degraded, text)
-    } else if suites_differ(case) {
-        (Outcome::Degraded, format!("{text}, but the same hello was refused another time: several machines answer"))
-    } else if refused_as_client(case) {
-        (Outcome::Degraded, format!("{text}, but the hello of {} was refused as well", case.context.profile.name))
-    } else if taken_by_turns(case) {
-        let text = format!("{text}, but a hello of the same versions was refused: another machine may have been met");
-        (Outcome::Degraded, text)
-    } else if client_speaks(case) && (finished_as_client(case) || best.value.0.stack == TlsStack::Watched) {
-        (Outcome::Passed, text)
-    } else if client_speaks(case) && finished {
-        let newest = case.context.profile.tls_max.number();
-        (Outcome::Degraded, format!("{text}, but no handshake was finished that offered TLS {newest}"))
-    } else if client_speaks(case) {
-        (Outcome::Degraded, text)
-    } else {
-        let client = &case.context.profile;
-        (
-            Outcome::Degraded,
-            format!("{text}; nothing seen with {}, which {} needs", client.versions_text(), client.name),
-        )
-    }
 }
 
 /// Describes a captured ClientHello without X.224 before it: it says nothing about clients that negotiate.

@@ -196,32 +196,6 @@ fn the_client_s_hello_is_asked_again_where_one_like_it_was_refused() {
     assert_eq!(sketch.with_case(other_turn), None, "rustls has no such suite");
 }
 
-/// Of two machines that are well, one has no suite that rustls has; or it refuses everybody.
-#[test]
-fn a_machine_that_lacks_suites_of_rustls_is_not_blamed_beside_another() {
-    let by_turns = |takes_own: bool| {
-        let mut connections = vec![(MODERN, true), (MODERN, false)];
-        for number in 2..14 {
-            connections.push((own(), number % 2 == 0 || takes_own));
-        }
-        connections
-    };
-    let asked = hellos(&[Some((MODERN, true)), Some((MODERN, false))]).with_case(crate::tries::varied);
-    assert_eq!(asked, Some(own()));
-    let report = |connections: &[(TlsOffer, bool)]| {
-        let all: Vec<_> = connections.iter().copied().map(Some).collect();
-        hellos(&all).with(Fact::CredsspAnswer(Introduction::Challenge(6))).diagnose()
-    };
-    // whoever refuses everybody was perhaps not met again
-    let well = (3..14).find(|count| asked_after(&by_turns(true)[..*count]).is_none()).unwrap();
-    for connections in [2, well] {
-        assert_eq!(report(&by_turns(true)[..connections]).verdict, Verdict::Undetermined, "{connections}");
-    }
-    let broken = report(&by_turns(false)[..8]);
-    let found = broken.findings.iter().find(|found| found.cause == "handshakes-fail-at-times");
-    assert!(found.is_some_and(|found| found.confidence == Confidence::Proven), "{:?}", broken.verdict);
-}
-
 /// One of four machines breaks off behind TLS, and the first connection met it.
 #[test]
 fn a_service_that_was_starting_is_told_from_machines_by_turns() {
