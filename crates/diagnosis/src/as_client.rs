@@ -33,21 +33,15 @@ pub fn first_offer(case: Case<'_>) -> TlsOffer {
     TlsOffer { max: newest, ..TlsOffer::MODERN }
 }
 
-/// True if this version and this suite are in a hello.
-fn has(offer: TlsOffer, version: TlsVersion, suite: u16) -> bool {
-    let has_suite = || match offer.stack {
-        TlsStack::Rustls => RUSTLS_SUITES_12.contains(&suite),
-        TlsStack::Own | TlsStack::OpenSsl | TlsStack::Watched => offer.suites.contains(suite),
-    };
-    offer.offers(version) && (version >= TlsVersion::Tls13 || has_suite())
-}
-
 /// True if the host chose of another hello a version and a suite that were in the first one too.
 pub fn chose_of_first(case: Case<'_>) -> bool {
     let first = first_offer(case);
+    let in_first = |version: TlsVersion, suite: u16| {
+        first.offers(version) && (version >= TlsVersion::Tls13 || RUSTLS_SUITES_12.contains(&suite))
+    };
     case.tls().any(|seen| match seen.value {
         (offer, Handshake::Accepted { version: Some(version), suite, .. }) => {
-            offer != first && offer.name == first.name && has(first, *version, *suite)
+            offer != first && offer.name == first.name && in_first(*version, *suite)
         }
         _ => false,
     })
@@ -152,21 +146,18 @@ pub fn refused_as_client(case: Case<'_>) -> bool {
 }
 
 /// True if machines that take turns explain that the client's hello was taken, and another one refused that has its
-/// newest version and what was agreed on: whoever refused that may refuse the client as well. One without the suite
-/// that was agreed on was most likely refused for that.
+/// newest version and what was agreed on: whoever refused that may refuse the client as well.
 pub fn taken_by_turns(case: Case<'_>) -> bool {
     let own = whole_client_offer(case);
     let hellos = || case.tls().filter(|seen| seen.value.0.stack != TlsStack::Watched);
     let agreed = |seen: Seen<(TlsOffer, &Handshake)>| match seen.value {
-        (offer, Handshake::Accepted { version, suite, .. }) if TlsOffer { stack: TlsStack::Own, ..offer } == own => {
-            version.map(|version| (version, *suite))
-        }
+        (offer, Handshake::Accepted { version, .. }) if TlsOffer { stack: TlsStack::Own, ..offer } == own => *version,
         _ => None,
     };
-    let agreed: Vec<(TlsVersion, u16)> = hellos().filter_map(agreed).collect();
+    let agreed: Vec<TlsVersion> = hellos().filter_map(agreed).collect();
     let alike = |offer: TlsOffer| {
         let newest = offer.name == own.name && offer.segments == own.segments && offer.max == own.max;
-        newest && agreed.iter().any(|(version, suite)| has(offer, *version, *suite))
+        newest && agreed.iter().any(|version| offer.offers(*version))
     };
     let told = |seen: Seen<_>| Seen { value: outcome(case, &seen).filter(|_| alike(seen.value.0)), id: seen.id };
     !refused_as_client(case) && Turns::of(case, hellos().map(told)).explain_difference()
