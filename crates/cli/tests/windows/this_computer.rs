@@ -38,7 +38,8 @@ pub fn observed<'a>(report: &'a Value, fact: &'a str) -> impl Iterator<Item = &'
 }
 
 /// Wine has no folder of the machine's keys, makes rights from those of Linux, and has few of the services: with a
-/// listener as Windows has it, nothing of that is taken for a fault. Whether TermService runs there is another matter.
+/// listener as Windows has it, nothing of that is taken for a fault. Whether TermService runs there is another matter,
+/// and that Wine lists it without its termsrv.dll is told as on Windows.
 #[test]
 fn what_wine_lacks_is_no_fault() {
     let Some(windows) = Program::for_windows() else { return };
@@ -48,7 +49,8 @@ fn what_wine_lacks_is_no_fault() {
     planted.number(LISTENER, "LanAdapter", 0);
     for part in ["--as-host", "--as-client"] {
         let report = report(&windows, &[part]);
-        let faults: Vec<&str> = faults(&report).into_iter().filter(|cause| *cause != "service-stopped").collect();
+        let told = ["service-stopped", "system-files-damaged"];
+        let faults: Vec<&str> = faults(&report).into_iter().filter(|cause| !told.contains(cause)).collect();
         assert!(faults.is_empty(), "{part}: {faults:?}");
     }
 }
