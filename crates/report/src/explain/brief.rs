@@ -184,29 +184,6 @@ mod tests {
         ids.chain(causes).chain(fixes).chain(claims).chain(messages)
     }
 
-    /// Commands and steps stay whole, so that they can be copied, and so do a word that is longer than a line and one
-    /// behind its label.
-    #[test]
-    fn no_line_of_words_is_wider_than_the_terminal() {
-        let width = 40;
-        for id in ids() {
-            let answer = explain(&id).unwrap();
-            let entries = || answer.topics.iter().flat_map(|topic| &topic.entries);
-            let steps: Vec<&str> = entries().flat_map(|entry| &entry.steps).flat_map(|step| step.lines()).collect();
-            let whole = |line: &str| {
-                entries().flat_map(|entry| &entry.next).any(|next| line.ends_with(next.command.as_str()))
-                    || steps.iter().any(|step| line.trim().ends_with(step.trim()))
-                    || line.rsplit("  ").next().is_some_and(|last| !last.trim().contains(' '))
-                    || line.split_once(": ").is_some_and(|(_, word)| !word.trim().contains(' '))
-            };
-            for full in [false, true] {
-                let text = crate::explain::human::render(&answer, Style { width, full, ..Style::default() });
-                let wide = text.lines().find(|line| line.chars().count() > width && !whole(line));
-                assert_eq!(wide, None, "{id}, full {full}");
-            }
-        }
-    }
-
     #[test]
     fn whatever_is_known_fits_on_a_dozen_lines() {
         for id in ids() {
